@@ -1,0 +1,9 @@
+//! An in-memory workflow engine that speaks the Workflow API.
+//!
+//! ```text
+//! request ─▶ operations (decode) ─▶ Command ─▶ instance cell ─▶ interpreter ─▶ Changes ─▶ store ─▶ publish ─▶ encode
+//! ```
+
+pub mod expression;
+pub mod parameter;
+pub mod scheme;

@@ -1,0 +1,43 @@
+//! A reverse-proxy auth sidecar: it terminates TLS, issues and validates OAuth 2.0 tokens, and
+//! forwards to the engine behind it exactly what it has checked.
+//!
+//! ```text
+//! listener ─▶ gate: canonical request ─▶ route ─▶ authenticate ─▶ authorise ─▶ upstream ─▶ respond
+//! config file ─▶ read ─▶ parse ─▶ validate ─▶ Snapshot ─▶ swap
+//! ```
+
+pub mod admin;
+pub mod bearer;
+pub mod body;
+pub mod config;
+pub mod gate;
+pub mod keys;
+pub mod listener;
+pub mod oauth;
+pub mod policy;
+pub mod refusal;
+pub mod upstream;
+
+use std::sync::Arc;
+
+/// What all workers share and what outlives snapshots.
+pub struct Shared {
+    /// The configuration in force.
+    pub live: config::Live,
+    /// Tokens that were fully validated.
+    pub tokens: bearer::Cache,
+    /// Secrets that have authenticated, and failures by client and address.
+    pub secrets: oauth::SecretMemory,
+    /// Bearer failures by address.
+    pub failures: policy::Failures,
+    /// One set of counters for each worker.
+    pub metrics: admin::Metrics,
+}
+
+/// What one worker (a single-threaded runtime) has to itself.
+pub struct Worker {
+    pub shared: Arc<Shared>,
+    /// This worker's place in `shared.metrics`.
+    pub index: usize,
+    pub upstream: upstream::Upstream,
+}
