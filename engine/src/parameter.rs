@@ -22,6 +22,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use compare::Numbers;
 pub use date_time::{Iso8601, parse_date_time};
 pub use guid::parse_guid;
 pub use parse::{Found, Mismatch};
