@@ -5,5 +5,6 @@
 //! ```
 
 pub mod expression;
+mod operations;
 pub mod parameter;
 pub mod scheme;
