@@ -10,6 +10,7 @@ pub mod expression;
 pub mod failure;
 pub mod instance;
 pub mod interpreter;
+mod operations;
 pub mod parameter;
 pub mod processes;
 pub mod provider;
