@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use crate::parameter::{Type, Value, system_type};
 
+mod check;
 mod compile;
 mod evaluate;
 mod fault;

@@ -65,6 +65,7 @@ impl<'a> Reader<'a> {
         let start = self.boundary(span.start);
         let span = start..self.boundary(span.end.max(start));
         let (line, column) = self.place(start);
+        let hint = hint.or_else(|| problem.hint().map(str::to_owned));
         let excerpt = Excerpt::new(self.source, &self.lines, &span, (line, column));
         Fault {
             line: u32::try_from(line + 1).unwrap_or(u32::MAX),
@@ -127,8 +128,13 @@ impl<'a> Reader<'a> {
             return None;
         }
         let folded = wrong.to_lowercase();
-        // A third of the letters may differ; of a short name, one.
-        let mut least = (wrong.chars().count() / 3).max(1) + 1;
+        // The longer the name, the more slips; of very short ones only the case.
+        let mut least = match wrong.chars().count() {
+            0..=2 => 1,
+            3..=4 => 2,
+            5..=8 => 3,
+            _ => 4,
+        };
         let mut nearest = None;
         for name in known {
             if self.comparisons >= COMPARISONS_MAX {
