@@ -32,6 +32,9 @@ pub const LENGTH_MAX: usize = 8192;
 /// How deep parentheses, calls and prefix operators may be nested.
 pub const DEPTH_MAX: usize = 64;
 
+/// The most faults of one expression that are told.
+pub const FAULTS_MAX: usize = 50;
+
 /// A compiled, type-checked Boolean expression.
 ///
 /// A list of steps for a stack, so that evaluation needs no recursion however long it is.

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 
 use super::token::{Binary, Token, Tokens};
 use super::{
-    Action, DEPTH_MAX, Fault, FaultKind, Function, Kind, LENGTH_MAX, Program, Scope, Step,
+    Action, DEPTH_MAX, FAULTS_MAX, Fault, FaultKind, Function, Kind, LENGTH_MAX, Program, Scope,
+    Step,
 };
 use crate::parameter::Value;
 
@@ -14,7 +15,7 @@ impl Program {
     /// Compiles an expression, and checks its names and types.
     ///
     /// # Errors
-    /// Every fault of types and names; of the grammar only the first, since what follows it means
+    /// Every fault of types and names, up to [`FAULTS_MAX`]; of the grammar only the first, since what follows it means
     /// nothing.
     pub fn compile(text: &str, scope: &Scope<'_>) -> Result<Self, Vec<Fault>> {
         if text.len() > LENGTH_MAX {
@@ -285,8 +286,10 @@ impl<'a> Compiler<'a, '_> {
     }
 
     pub(super) fn fault(&mut self, span: &Range<usize>, kind: FaultKind) {
-        let span = span.clone();
-        self.faults.push(Fault { span, kind });
+        if self.faults.len() < FAULTS_MAX {
+            let span = span.clone();
+            self.faults.push(Fault { span, kind });
+        }
     }
 
     fn here(&self, kind: FaultKind) -> Fault {

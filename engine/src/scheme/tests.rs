@@ -995,3 +995,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_guide_shows_a_valid_scheme_and_names_everything() {
+    let guide = include_str!("../../../docs/schemes.md");
+    let example = guide
+        .split("```xml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let parsed = Scheme::parse(example.unwrap(), None).unwrap();
+    assert!(parsed.warnings.is_empty(), "{:?}", parsed.warnings);
+    let system = crate::parameter::SYSTEM
+        .iter()
+        .map(|parameter| format!("`{}`", parameter.name));
+    let functions = crate::expression::FUNCTIONS
+        .iter()
+        .map(|(name, _)| format!("`{name}("));
+    for name in system.chain(functions) {
+        assert!(guide.contains(&name), "{name}");
+    }
+}
