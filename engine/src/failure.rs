@@ -13,9 +13,16 @@ use uuid::Uuid;
 
 use crate::instance::Status;
 use crate::provider;
+use crate::scheme::SchemeFaults;
 
 /// Names listed in one message; a longer list helps nobody.
 const LISTED_MAX: usize = 20;
+
+/// Names that are compared with a wrong one: comparing is slow, and a refusal must stay cheap.
+const COMPARED_MAX: usize = 1_000;
+
+/// Characters shown of what a caller gave.
+const SHOWN_MAX: usize = 80;
 
 /// An operation that was refused or that failed.
 #[derive(Debug, Error)]
@@ -30,7 +37,7 @@ pub enum Failure {
 
     /// No scheme has this code.
     #[error("there is no scheme `{code}`{known}")]
-    SchemeNotFound { code: Box<str>, known: Known },
+    SchemeNotFound { code: Shown, known: Known },
 
     /// The command is in the scheme, but not for this caller here and now.
     #[error("command `{command}` is not allowed in activity `{activity}`: {reason}")]
@@ -43,15 +50,19 @@ pub enum Failure {
     /// The scheme knows no such command.
     #[error("scheme `{scheme}` has no command `{command}`{known}")]
     CommandNotFound {
-        command: Box<str>,
+        command: Shown,
         scheme: Arc<str>,
         known: Known,
     },
 
+    /// The XML is no valid scheme; nothing was stored.
+    #[error("{faults}")]
+    SchemeInvalid { faults: SchemeFaults },
+
     /// No activity of this state can be set.
     #[error("scheme `{scheme}` has no state `{state}` that can be set{known}")]
     StateNotFound {
-        state: Box<str>,
+        state: Shown,
         scheme: Arc<str>,
         known: Known,
     },
@@ -62,14 +73,11 @@ pub enum Failure {
 
     /// A parameter's value cannot be taken.
     #[error("parameter `{name}` {fault}")]
-    ParameterInvalid {
-        name: Arc<str>,
-        fault: ParameterFault,
-    },
+    ParameterInvalid { name: Shown, fault: ParameterFault },
 
     /// The tenant given is not the instance's.
     #[error("process `{id}` does not belong to tenant `{tenant}`")]
-    TenantMismatch { id: Uuid, tenant: Box<str> },
+    TenantMismatch { id: Uuid, tenant: Shown },
 
     /// Too many operations wait for this instance; the operation may be sent again.
     #[error("{waiting} operations wait for process `{id}` already; try again later")]
@@ -88,11 +96,11 @@ pub enum Failure {
 
     /// No user has this id.
     #[error("there is no user `{id}`")]
-    UserNotFound { id: Box<str> },
+    UserNotFound { id: Shown },
 
     /// The user's id is taken.
     #[error("user `{id}` exists already")]
-    UserAlreadyExists { id: Box<str> },
+    UserAlreadyExists { id: Shown },
 
     /// The store could not make the change durable; nothing changed.
     #[error("the change could not be stored, nothing was changed")]
@@ -111,6 +119,7 @@ impl Failure {
             Self::SchemeNotFound { .. } => "SchemeNotFound",
             Self::CommandNotAllowed { .. } => "CommandNotAllowed",
             Self::CommandNotFound { .. } => "CommandNotFound",
+            Self::SchemeInvalid { .. } => "SchemeInvalid",
             Self::StateNotFound { .. } => "StateNotFound",
             Self::ParameterMissing { .. } => "ParameterMissing",
             Self::ParameterInvalid { .. } => "ParameterInvalid",
@@ -132,7 +141,7 @@ pub enum NotAllowed {
     NotHere { available: Known },
     /// It is there, but not for this identity.
     Identity {
-        identity: Option<Arc<str>>,
+        identity: Option<Shown>,
         available: Known,
     },
     /// The instance takes no commands in this status.
@@ -175,6 +184,9 @@ pub enum ParameterFault {
     /// The engine sets it.
     #[error("is a System parameter, which is set by the engine and cannot be given")]
     System,
+    /// It is stored with every step, so it must be short.
+    #[error("is longer than {max} bytes")]
+    TooLong { max: usize },
     /// It does not fit the declared type.
     #[error("is invalid: {0}")]
     Value(#[from] crate::parameter::Mismatch),
@@ -224,7 +236,7 @@ pub enum ExecutionFault {
     NoSuchTarget {
         kind: provider::Kind,
         name: Arc<str>,
-        target: Box<str>,
+        target: Shown,
         known: Known,
     },
 }
@@ -280,10 +292,16 @@ impl Known {
 
     /// The known names, with the one nearest to `wanted` named apart.
     pub fn of<'a>(names: impl IntoIterator<Item = &'a str>, wanted: &str) -> Self {
+        let wanted = (wanted.len() <= SHOWN_MAX).then(|| wanted.to_lowercase());
         let mut nearest: Option<(f64, &str)> = None;
         let mut known = Self::default();
-        for name in names {
-            let likeness = strsim::jaro_winkler(&name.to_lowercase(), &wanted.to_lowercase());
+        for (place, name) in names.into_iter().enumerate() {
+            let likeness = match &wanted {
+                Some(wanted) if place < COMPARED_MAX => {
+                    strsim::jaro_winkler(&name.to_lowercase(), wanted)
+                }
+                _ => 0.0,
+            };
             if likeness > 0.8 && nearest.is_none_or(|(best, _)| likeness > best) {
                 nearest = Some((likeness, name));
             }
@@ -315,5 +333,36 @@ impl fmt::Display for Known {
             0 => Ok(()),
             more => write!(f, " and {more} more"),
         }
+    }
+}
+
+/// What a caller gave, for a message: cut short, without control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown(Box<str>);
+
+impl Shown {
+    /// The first characters of `text`.
+    pub fn new(text: &str) -> Self {
+        let mut shown: String = text
+            .chars()
+            .take(SHOWN_MAX)
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        if text.chars().nth(SHOWN_MAX).is_some() {
+            shown.push('…');
+        }
+        Self(shown.into())
+    }
+}
+
+impl From<&str> for Shown {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }

@@ -15,6 +15,7 @@ mod tests;
 pub use crate::interpreter::{AvailableCommand, AvailableState, Caller, CommandParameter, Given};
 pub use requests::{CommandsQuery, CreateInstance, ExecuteCommand, Executed, SetState, Target};
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -22,16 +23,20 @@ use uuid::Uuid;
 
 use crate::changes::{Change, Changes};
 use crate::environment::{Environment, Limits, Source, System};
-use crate::failure::{Failure, Limit};
+use crate::failure::{Failure, Limit, ParameterFault};
 use crate::instance::Instance;
 use crate::interpreter::{self, Input, Outcome, Seed};
 use crate::provider::Providers;
-use crate::registry::Registry;
+use crate::registry::{FolderError, FolderReport, Registry};
 use crate::scheme::Scheme;
 use crate::store::{Commit, CommitError, Memory, Store};
 use crate::users::Users;
 
 use cells::{Cells, NoTurn, Reservation, Turn};
+
+/// The longest identity or tenant, in bytes: longer than any issuer's subject (RFC 9068 names
+/// no bound; 255 is common).
+const IDENTITY_MAX: usize = 1024;
 
 /// What may change while the engine runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -124,6 +129,49 @@ impl Processes {
         **self.inner.terms.load()
     }
 
+    /// Makes a scheme the newest version of its code, under a new id, and warns of what it uses
+    /// and nobody provides.
+    pub fn add_scheme(&self, scheme: Scheme) -> Result<Arc<Scheme>, Failure> {
+        let scheme = scheme.with_id(self.inner.source.id());
+        let scheme = self
+            .inner
+            .registry
+            .add(scheme, self.terms().limits.schemes)?;
+        self.warn_of_missing(&scheme);
+        Ok(scheme)
+    }
+
+    /// Loads what is new or changed in a folder of schemes (`Engine.Schemes`); what is broken is
+    /// drawn in the log and left out. Blocks on files.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn load_folder(&self, folder: &Path) -> Result<FolderReport, FolderError> {
+        let source = &self.inner.source;
+        let max = self.terms().limits.schemes;
+        let report = self
+            .inner
+            .registry
+            .load_folder(folder, || source.id(), max)?;
+        for broken in &report.broken {
+            broken.log();
+        }
+        for loaded in &report.loaded {
+            loaded.log();
+            self.warn_of_missing(&loaded.scheme);
+        }
+        Ok(report)
+    }
+
+    fn warn_of_missing(&self, scheme: &Scheme) {
+        for fault in self.inner.providers.missing_for(scheme) {
+            tracing::warn!(
+                scheme = &*scheme.code,
+                "{fault}; using it will be ActionFailed"
+            );
+        }
+    }
+
     /// Puts limits and the like in force for operations that begin from now on.
     pub fn set_terms(&self, terms: Terms) {
         self.inner.terms.store(Arc::new(terms));
@@ -137,6 +185,7 @@ impl Processes {
     /// `createinstance`. Of two with one id, one wins and the other is `ProcessAlreadyExists`.
     /// What fails while executing leaves no instance behind, so the id stays free.
     pub async fn create(&self, request: CreateInstance) -> Result<Arc<Instance>, Failure> {
+        check_lengths(&request.caller, request.tenant.as_deref())?;
         let scheme = self.inner.registry.scheme(&request.scheme_code)?;
         let terms = self.terms();
         let id = match request.process_id {
@@ -268,6 +317,7 @@ impl Processes {
         target: &Target,
         input: Input<'_>,
     ) -> Result<(bool, Arc<Instance>), Failure> {
+        check_lengths(input.caller(), None)?;
         let terms = self.terms();
         let turn = self.turn(target, &terms).await?;
         let Some(before) = turn.before().cloned() else {
@@ -411,6 +461,22 @@ fn check_tenant(instance: &Instance, target: &Target, terms: &Terms) -> Result<(
         id: instance.id(),
         tenant: given.unwrap_or_default().into(),
     })
+}
+
+/// Identities and tenants are stored, with every step or instance: they must be short.
+fn check_lengths(caller: &Caller, tenant: Option<&str>) -> Result<(), Failure> {
+    for (name, text) in [
+        ("identityId", caller.identity.as_deref()),
+        ("impersonatedIdentityId", caller.impersonated.as_deref()),
+        ("tenantId", tenant),
+    ] {
+        if text.is_some_and(|text| text.len() > IDENTITY_MAX) {
+            let fault = ParameterFault::TooLong { max: IDENTITY_MAX };
+            let name = name.into();
+            return Err(Failure::ParameterInvalid { name, fault });
+        }
+    }
+    Ok(())
 }
 
 /// A blank tenant is none.

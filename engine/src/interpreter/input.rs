@@ -52,7 +52,7 @@ pub enum Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    pub(super) fn caller(&self) -> &'a Caller {
+    pub(crate) fn caller(&self) -> &'a Caller {
         match self {
             Self::Command { caller, .. } | Self::SetState { caller, .. } => caller,
         }

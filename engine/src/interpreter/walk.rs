@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use super::choose::{self, Candidate};
-use super::draft::{self, Draft};
+use super::draft::Draft;
 use crate::environment::Environment;
-use crate::failure::{ExecutionFault, Failure, Known, Limit};
+use crate::failure::{ExecutionFault, Failure, Known, Limit, Shown};
 use crate::instance::Cause;
 use crate::provider::{Call, Effect, Error, Kind, SetAfter};
 use crate::scheme::{ActionRef, ActivityId, Classifier, Scheme, TransitionId, Trigger};
@@ -32,7 +32,7 @@ impl Step {
         cause: Cause,
         allowed_to: Option<Arc<str>>,
     ) -> Self {
-        let transition = &scheme.transitions[id.index()];
+        let transition = &scheme[id];
         Self {
             to: transition.to,
             transition: Some(id),
@@ -178,7 +178,7 @@ fn apply(
         kind: Kind::Action,
         name: Arc::clone(&action.name),
         known: Known::of(names, &target),
-        target,
+        target: Shown::new(&target),
     };
     let refused = |name: Arc<str>, fault| ExecutionFault::Provider {
         kind: Kind::Action,
@@ -194,11 +194,14 @@ fn apply(
             .remove_by_action(&name)
             .map_err(|fault| refused(name, fault))
             .map(|()| None),
-        Effect::SetState { name, after } => match draft.settable(&name) {
+        Effect::SetState { name, after } => match draft.scheme.settable(&name) {
             Some(to) => Ok(Some((to, after))),
-            None => Err(no_such(name, draft.settable_states())),
+            None => {
+                let states = draft.scheme.settable_states();
+                Err(no_such(name, states.map(|one| &**one).collect()))
+            }
         },
-        Effect::SetActivity { name, after } => match draft::activity_by_name(draft.scheme, &name) {
+        Effect::SetActivity { name, after } => match draft.scheme.activity(&name) {
             Some(to) => Ok(Some((to, after))),
             None => {
                 let names = draft.scheme.activities.iter();
@@ -213,12 +216,12 @@ fn apply(
 fn refuse_timers(draft: &Draft<'_>) -> Result<(), Failure> {
     let scheme = draft.scheme;
     for id in &draft.standing().outgoing {
-        let transition = &scheme.transitions[id.index()];
+        let transition = &scheme[*id];
         for trigger in &transition.triggers {
             match trigger {
                 Trigger::Timer(timer) => {
                     let fault = ExecutionFault::TimersNotRun {
-                        timer: Arc::clone(&scheme.timers[timer.index()].name),
+                        timer: Arc::clone(&scheme[*timer].name),
                         transition: Arc::clone(&transition.name),
                     };
                     return Err(failed(draft, fault));
@@ -231,11 +234,11 @@ fn refuse_timers(draft: &Draft<'_>) -> Result<(), Failure> {
 }
 
 fn is_fork(scheme: &Scheme, id: TransitionId) -> bool {
-    scheme.transitions[id.index()].fork.is_some()
+    scheme[id].fork.is_some()
 }
 
 fn fork(draft: &Draft<'_>, id: TransitionId) -> Failure {
-    let transition = Arc::clone(&draft.scheme.transitions[id.index()].name);
+    let transition = Arc::clone(&draft.scheme[id].name);
     failed(draft, ExecutionFault::ForksNotRun { transition })
 }
 
