@@ -44,7 +44,9 @@ pub enum Outcome {
     /// It failed while executing. Its field changes are discarded; what remains to be committed
     /// is the status Error with the reason. A process that was just being made leaves nothing.
     Failed {
+        /// What to answer.
         failure: Failure,
+        /// What to commit.
         changes: Option<Changes>,
     },
 }

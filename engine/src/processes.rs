@@ -8,12 +8,15 @@
 //! Elsewhere: what an operation does (`interpreter`), which schemes there are (`registry`).
 
 mod cells;
+mod checks;
 mod requests;
+mod setup;
 #[cfg(test)]
 mod tests;
 
 pub use crate::interpreter::{AvailableCommand, AvailableState, Caller, CommandParameter, Given};
 pub use requests::{CommandsQuery, CreateInstance, ExecuteCommand, Executed, SetState, Target};
+pub use setup::{Setup, Terms};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,54 +25,18 @@ use arc_swap::ArcSwap;
 use uuid::Uuid;
 
 use crate::changes::{Change, Changes};
-use crate::environment::{Environment, Limits, Source, System};
-use crate::failure::{Failure, Limit, ParameterFault};
+use crate::environment::{Environment, Limits, Source};
+use crate::failure::{Failure, Limit};
 use crate::instance::Instance;
 use crate::interpreter::{self, Input, Outcome, Seed};
 use crate::provider::Providers;
 use crate::registry::{FolderError, FolderReport, Registry};
 use crate::scheme::Scheme;
-use crate::store::{Commit, CommitError, Memory, Store};
+use crate::store::{Commit, CommitError, Store};
 use crate::users::Users;
 
 use cells::{Cells, NoTurn, Reservation, Turn};
-
-/// The longest identity or tenant, in bytes: longer than any issuer's subject (RFC 9068 names
-/// no bound; 255 is common).
-const IDENTITY_MAX: usize = 1024;
-
-/// What may change while the engine runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// `Engine.Limits`.
-    pub limits: Limits,
-    /// `AssertNullOrWhitespaceTenantId`: an absent tenant matches only instances without one.
-    pub assert_absent_tenant: bool,
-}
-
-/// What an engine is made of.
-pub struct Setup {
-    /// Actions, conditions and rules.
-    pub providers: Providers,
-    /// Where changes become durable.
-    pub store: Box<dyn Store>,
-    /// Time and ids.
-    pub source: Box<dyn Source>,
-    /// Limits and the like.
-    pub terms: Terms,
-}
-
-impl Default for Setup {
-    /// Built-in providers, memory, the system's clock.
-    fn default() -> Self {
-        Self {
-            providers: Providers::builtin(),
-            store: Box::new(Memory),
-            source: Box::new(System),
-            terms: Terms::default(),
-        }
-    }
-}
+use checks::{check_lengths, check_tenant, present};
 
 /// The processes of an engine. A clone is the same engine.
 #[derive(Clone)]
@@ -361,9 +328,9 @@ impl Processes {
     /// changes. When the caller goes away meanwhile, both still happen: what is durable is seen.
     async fn settle(&self, changes: Changes, turns: Vec<Turn>) -> Result<(), Failure> {
         match self.inner.store.commit(&changes) {
-            Commit::Done(result) => conclude(result, changes, turns),
+            Commit::Done(result) => conclude(result, &changes, turns),
             Commit::Pending(decided) => {
-                let task = tokio::spawn(async move { conclude(decided.await, changes, turns) });
+                let task = tokio::spawn(async move { conclude(decided.await, &changes, turns) });
                 // The task ends without its result only when the runtime is shut down.
                 let closed = || CommitError::Closed;
                 task.await
@@ -431,7 +398,7 @@ impl Processes {
 /// Publishes what was committed; otherwise the turns end and nothing has changed.
 fn conclude(
     result: Result<(), CommitError>,
-    changes: Changes,
+    changes: &Changes,
     turns: Vec<Turn>,
 ) -> Result<(), Failure> {
     result.map_err(|source| Failure::StoreFailed { source })?;
@@ -445,41 +412,4 @@ fn gone(target: &Target) -> Failure {
     Failure::ProcessNotFound {
         id: target.process_id,
     }
-}
-
-/// Execution rule 14.
-fn check_tenant(instance: &Instance, target: &Target, terms: &Terms) -> Result<(), Failure> {
-    let given = present(target.tenant.as_deref());
-    let matches = match given {
-        None => !terms.assert_absent_tenant || instance.tenant().is_none(),
-        Some(_) => instance.tenant() == given,
-    };
-    if matches {
-        return Ok(());
-    }
-    Err(Failure::TenantMismatch {
-        id: instance.id(),
-        tenant: given.unwrap_or_default().into(),
-    })
-}
-
-/// Identities and tenants are stored, with every step or instance: they must be short.
-fn check_lengths(caller: &Caller, tenant: Option<&str>) -> Result<(), Failure> {
-    for (name, text) in [
-        ("identityId", caller.identity.as_deref()),
-        ("impersonatedIdentityId", caller.impersonated.as_deref()),
-        ("tenantId", tenant),
-    ] {
-        if text.is_some_and(|text| text.len() > IDENTITY_MAX) {
-            let fault = ParameterFault::TooLong { max: IDENTITY_MAX };
-            let name = name.into();
-            return Err(Failure::ParameterInvalid { name, fault });
-        }
-    }
-    Ok(())
-}
-
-/// A blank tenant is none.
-fn present(tenant: Option<&str>) -> Option<&str> {
-    tenant.filter(|tenant| !tenant.trim().is_empty())
 }

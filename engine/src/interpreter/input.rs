@@ -39,14 +39,20 @@ pub struct Given {
 pub enum Input<'a> {
     /// `executecommand`.
     Command {
+        /// Its name.
         name: &'a str,
+        /// Who gives it.
         caller: &'a Caller,
+        /// Process parameters.
         given: &'a Given,
     },
     /// `setstate`.
     SetState {
+        /// Its name.
         state: &'a str,
+        /// Who sets it.
         caller: &'a Caller,
+        /// Process parameters.
         given: &'a Given,
     },
 }

@@ -470,7 +470,7 @@ fn rule_11_an_activity_that_follows_its_scheme_moves_with_the_next_operation() {
 fn rule_13_what_is_refused_before_the_first_action_changes_nothing() {
     let world = World::new();
     let scheme = scheme(
-        r#"
+        "
         param Sum Decimal Persistence 0
         command pay Sum!
         command odd
@@ -480,7 +480,7 @@ fn rule_13_what_is_refused_before_the_first_action_changes_nothing() {
         go A B command:pay
         go A B command:odd; check NotThere
         go B A command:nobody
-        "#,
+        ",
     );
     let process = world.create(&scheme, "");
     for (command, parameters, want) in [

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::choose::{self, Candidate};
 use super::draft::Draft;
 use crate::environment::Environment;
-use crate::failure::{ExecutionFault, Failure, Known, Limit, Shown};
+use crate::failure::{ExecutionFault, Failure, Known, Limit};
 use crate::instance::Cause;
 use crate::provider::{Call, Effect, Error, Kind, SetAfter};
 use crate::scheme::{ActionRef, ActivityId, Classifier, Scheme, TransitionId, Trigger};
@@ -174,11 +174,14 @@ fn apply(
     action: &ActionRef,
     effect: Effect,
 ) -> Result<Option<(ActivityId, SetAfter)>, ExecutionFault> {
-    let no_such = |target: Box<str>, names: Vec<&str>| ExecutionFault::NoSuchTarget {
-        kind: Kind::Action,
-        name: Arc::clone(&action.name),
-        known: Known::of(names, &target),
-        target: Shown::new(&target),
+    let scheme = draft.scheme;
+    let target = |found: Option<ActivityId>, target: &str, names: Vec<&str>| {
+        found.ok_or_else(|| ExecutionFault::NoSuchTarget {
+            kind: Kind::Action,
+            name: Arc::clone(&action.name),
+            known: Known::of(names, target),
+            target: target.into(),
+        })
     };
     let refused = |name: Arc<str>, fault| ExecutionFault::Provider {
         kind: Kind::Action,
@@ -194,20 +197,16 @@ fn apply(
             .remove_by_action(&name)
             .map_err(|fault| refused(name, fault))
             .map(|()| None),
-        Effect::SetState { name, after } => match draft.scheme.settable(&name) {
-            Some(to) => Ok(Some((to, after))),
-            None => {
-                let states = draft.scheme.settable_states();
-                Err(no_such(name, states.map(|one| &**one).collect()))
-            }
-        },
-        Effect::SetActivity { name, after } => match draft.scheme.activity(&name) {
-            Some(to) => Ok(Some((to, after))),
-            None => {
-                let names = draft.scheme.activities.iter();
-                Err(no_such(name, names.map(|one| &*one.name).collect()))
-            }
-        },
+        Effect::SetState { name, after } => {
+            let states = scheme.settable_states().map(|state| &**state);
+            let to = target(scheme.settable(&name), &name, states.collect())?;
+            Ok(Some((to, after)))
+        }
+        Effect::SetActivity { name, after } => {
+            let names = scheme.activities.iter().map(|one| &*one.name);
+            let to = target(scheme.activity(&name), &name, names.collect())?;
+            Ok(Some((to, after)))
+        }
     }
 }
 

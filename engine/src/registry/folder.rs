@@ -67,7 +67,12 @@ pub enum FileFault {
     /// Two files describe one scheme; the one loaded first counts, of two new ones the first by
     /// name.
     #[error("scheme `{code}` is described by `{by}` already; rename one or remove a file")]
-    SecondFile { code: Arc<str>, by: PathBuf },
+    SecondFile {
+        /// The scheme.
+        code: Arc<str>,
+        /// The file that counts.
+        by: PathBuf,
+    },
     /// The registry does not take it.
     #[error("the scheme cannot be added")]
     NotAdded(#[source] Failure),

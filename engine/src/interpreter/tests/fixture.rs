@@ -230,13 +230,17 @@ pub(crate) struct World {
     pub(crate) users: Users,
     pub(crate) providers: Providers,
     pub(crate) limits: Limits,
-    pub(crate) others: HashMap<Uuid, Arc<Instance>>,
+    pub(crate) others: Others,
     pub(crate) newest: Option<Arc<Scheme>>,
 }
 
-impl Instances for HashMap<Uuid, Arc<Instance>> {
+/// Other processes than the one in hand.
+#[derive(Default)]
+pub(crate) struct Others(pub(crate) HashMap<Uuid, Arc<Instance>>);
+
+impl Instances for Others {
     fn find(&self, id: Uuid) -> Option<Arc<Instance>> {
-        self.get(&id).cloned()
+        self.0.get(&id).cloned()
     }
 }
 
@@ -246,7 +250,7 @@ impl World {
             users: Users::default(),
             providers: Providers::builtin(),
             limits: Limits::default(),
-            others: HashMap::new(),
+            others: Others::default(),
             newest: None,
         }
     }
@@ -338,7 +342,10 @@ impl World {
         let caller = caller(who);
         let offers = interpreter::available_commands(instance, &caller, None, None, &environment);
         let offers = ready(offers).unwrap();
-        let names: Vec<&str> = offers.iter().map(|offer| offer.name()).collect();
+        let names: Vec<&str> = offers
+            .iter()
+            .map(super::super::AvailableCommand::name)
+            .collect();
         names.join(" ")
     }
 }

@@ -239,8 +239,8 @@ fn is_process_finalized_asks_the_process_that_is_named() {
     let mut world = World::new();
     let done = world.create(&scheme("activity A initial final"), "");
     let open = world.create(&scheme("activity A initial"), "");
-    world.others.insert(uuid::Uuid::from_u128(0xd), done);
-    world.others.insert(uuid::Uuid::from_u128(0xe), open);
+    world.others.0.insert(uuid::Uuid::from_u128(0xd), done);
+    world.others.0.insert(uuid::Uuid::from_u128(0xe), open);
     for (id, want) in [("d", true), ("e", false), ("f", false)] {
         let scheme = scheme(&format!(
             r#"
