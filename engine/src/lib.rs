@@ -4,7 +4,17 @@
 //! request ─▶ operations (decode) ─▶ Command ─▶ instance cell ─▶ interpreter ─▶ Changes ─▶ store ─▶ publish ─▶ encode
 //! ```
 
+pub mod changes;
+pub mod environment;
 pub mod expression;
+pub mod failure;
+pub mod instance;
+pub mod interpreter;
 mod operations;
 pub mod parameter;
+pub mod processes;
+pub mod provider;
+pub mod registry;
 pub mod scheme;
+pub mod store;
+pub mod users;

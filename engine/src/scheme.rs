@@ -230,6 +230,19 @@ pub struct Localization {
     pub(crate) entries: Vec<Localized>,
 }
 
+impl Localization {
+    /// The name for people in a culture.
+    pub fn name(&self, kind: LocalizedKind, object: &str, culture: Option<&str>) -> Option<&str> {
+        let mut entries = self.entries.iter();
+        let entry = entries.find(|entry| {
+            entry.kind == kind
+                && *entry.object == *object
+                && culture.map_or(entry.is_default, |culture| *entry.culture == *culture)
+        });
+        entry.map(|entry| &*entry.value)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Localized {
     pub kind: LocalizedKind,
