@@ -37,8 +37,8 @@ pub(crate) enum Refusal {
         name: Cow<'static, str>,
         problem: Problem,
     },
-    #[error("this version of the engine does not run `{operation}`")]
-    NotSupported { operation: &'static str },
+    #[error("this version of the engine does not run {what}")]
+    NotSupported { what: &'static str },
     #[error("the user operations are switched off (WorkflowApi.BlockUserApi)")]
     UserApiBlocked,
     #[error("the engine is {doing}; try again in a moment")]
