@@ -41,3 +41,10 @@ pub struct Worker {
     pub index: usize,
     pub upstream: upstream::Upstream,
 }
+
+impl Worker {
+    /// Where this worker counts.
+    pub fn counters(&self) -> &admin::Counters {
+        self.shared.metrics.worker(self.index)
+    }
+}
