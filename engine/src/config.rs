@@ -42,3 +42,13 @@ pub struct Limits {
     /// Bytes of a request's body.
     pub body: u64,
 }
+
+impl EngineSettings {
+    /// What the engine's processes need of them.
+    pub(crate) fn terms(&self) -> crate::processes::Terms {
+        crate::processes::Terms {
+            assert_absent_tenant: self.assert_tenant,
+            ..Default::default()
+        }
+    }
+}

@@ -23,5 +23,5 @@ pub(crate) use arguments::Arguments;
 use arguments::Given;
 pub(crate) use content::read;
 pub(crate) use refusal::Refusal;
-pub(crate) use request::{Level, Page, Request};
+pub(crate) use request::{Level, NewUser, Page, Request, UserEdit, UserRequest, is_about_users};
 pub(crate) use target::Target;

@@ -29,7 +29,7 @@ pub(crate) use counts::Counts;
 pub use schemes::SchemesError;
 
 use crate::config::EngineSettings;
-use crate::operations::{self, Arguments, Refusal, Target, answer};
+use crate::operations::{self, Arguments, Refusal, Target};
 use crate::processes::{Processes, Setup};
 use run::Answer;
 use schemes::Schemes;
@@ -99,7 +99,7 @@ impl Engine {
         self.inner.schemes.watch()?;
         self.inner.loaded.store(true, Relaxed);
         tracing::info!(
-            schemes = self.inner.processes.registry().len(),
+            schemes = self.inner.processes.registry().codes(&[]).len(),
             "memory only: instances, users and uploaded schemes end with this program"
         );
         Ok(())
@@ -120,7 +120,7 @@ impl Engine {
         State {
             loaded: self.inner.loaded.load(Relaxed),
             draining: self.inner.draining.load(Relaxed),
-            schemes: self.inner.processes.registry().len(),
+            schemes: self.inner.processes.registry().codes(&[]).len(),
             schemes_broken: self.inner.schemes.broken(),
             instances: self.inner.processes.count(),
         }
@@ -191,6 +191,11 @@ impl Engine {
                 operation: target.operation.name,
                 allow: methods.allow(),
             });
+        }
+        if self.inner.settings.block_user_api
+            && operations::is_about_users(target.operation.id)
+        {
+            return Err(Refusal::UserApiBlocked);
         }
         if !self.inner.loaded.load(Relaxed) {
             return Err(Refusal::Unavailable {

@@ -56,15 +56,17 @@ pub(crate) enum Request {
         level: Level,
         message: Box<str>,
     },
-    GetUsers(Page),
-    GetUser {
-        id: Box<str>,
-    },
-    CreateUser(NewUser),
-    UpdateUser(UserEdit),
-    DeleteUser {
-        id: Box<str>,
-    },
+    User(UserRequest),
+}
+
+/// An operation on users.
+#[derive(Debug)]
+pub(crate) enum UserRequest {
+    List(Page),
+    Get { id: Box<str> },
+    Create(NewUser),
+    Update(UserEdit),
+    Delete { id: Box<str> },
 }
 
 /// `loginfo`, `logerror`, `logdebug`.
@@ -151,25 +153,25 @@ impl Request {
             Id::LogInfo => log(arguments, Level::Info)?,
             Id::LogError => log(arguments, Level::Error)?,
             Id::LogDebug => log(arguments, Level::Debug)?,
-            Id::GetUsers => Self::GetUsers(page(arguments, PAGE_SIZE)?),
-            Id::GetUser => Self::GetUser {
+            Id::GetUsers => Self::User(UserRequest::List(page(arguments, PAGE_SIZE)?)),
+            Id::GetUser => Self::User(UserRequest::Get {
                 id: required(arguments, "id")?,
-            },
-            Id::CreateUser => Self::CreateUser(NewUser {
+            }),
+            Id::CreateUser => Self::User(UserRequest::Create(NewUser {
                 id: boxed(arguments, "id")?,
                 name: required(arguments, "name")?,
                 login: boxed(arguments, "login")?,
                 roles: texts(arguments, "roles")?.unwrap_or_default(),
-            }),
-            Id::UpdateUser => Self::UpdateUser(UserEdit {
+            })),
+            Id::UpdateUser => Self::User(UserRequest::Update(UserEdit {
                 id: required(arguments, "id")?,
                 name: boxed(arguments, "name")?,
                 login: boxed(arguments, "login")?,
                 roles: texts(arguments, "roles")?,
-            }),
-            Id::DeleteUser => Self::DeleteUser {
+            })),
+            Id::DeleteUser => Self::User(UserRequest::Delete {
                 id: required(arguments, "id")?,
-            },
+            }),
             Id::BulkCreateInstance
             | Id::Inbox
             | Id::Outbox
@@ -192,6 +194,14 @@ impl Request {
             }
         })
     }
+}
+
+/// Whether `BlockUserApi` switches the operation off.
+pub(crate) fn is_about_users(id: Id) -> bool {
+    matches!(
+        id,
+        Id::GetUsers | Id::GetUser | Id::CreateUser | Id::UpdateUser | Id::DeleteUser
+    )
 }
 
 fn create_instance(arguments: &mut Arguments<'_>) -> Result<CreateInstance, Refusal> {

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::task::JoinError;
 use uuid::Uuid;
 use workflow_api::{CreatedInstance, ErrorName};
 
 use super::Engine;
 use super::schemes::StoreError;
 use crate::failure::Failure;
-use crate::operations::{Level, NewUser, Page, Refusal, Request, UserEdit, answer};
+use crate::operations::{Level, NewUser, Page, Refusal, Request, UserEdit, UserRequest, answer};
 use crate::processes::Processes;
 use crate::users::User;
 
@@ -46,17 +47,10 @@ impl Answer {
 
 /// Why a request has no data to answer with.
 enum Fault {
-    Refused(Refusal),
     Failed(Failure),
     Scheme(StoreError),
     /// A result that cannot be written.
     Unwritten(serde_json::Error),
-}
-
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
 }
 
 impl From<Failure> for Fault {
@@ -85,7 +79,6 @@ impl Engine {
                 body,
                 allow: None,
             },
-            Err(Fault::Refused(refusal)) => Answer::refusal(&refusal),
             Err(Fault::Failed(failure)) => failed(&failure),
             Err(Fault::Scheme(StoreError::Failed(failure))) => failed(&failure),
             Err(Fault::Scheme(StoreError::OtherName { given, named })) => Answer::failure(
@@ -149,7 +142,7 @@ impl Engine {
             }
             Request::GetScheme { code } => answer::data(&*registry.source(&code)?)?,
             Request::CreateOrUpdateScheme { code, source } => {
-                let version = self.inner.schemes.store(&code, &source)?;
+                let version = self.store_scheme(code.clone(), source).await?;
                 answer::scheme(&code, Some(version))?
             }
             Request::DeleteScheme { code } => {
@@ -160,29 +153,33 @@ impl Engine {
                 log(level, &message);
                 answer::done()
             }
-            Request::GetUsers(_)
-            | Request::GetUser { .. }
-            | Request::CreateUser(_)
-            | Request::UpdateUser(_)
-            | Request::DeleteUser { .. } => {
-                if self.inner.settings.block_user_api {
-                    return Err(Refusal::UserApiBlocked.into());
-                }
-                user_data(processes, request)?
-            }
+            Request::User(request) => users(processes, request)?,
         })
+    }
+
+    /// Beside the runtime: a scheme of some MiB takes longer than others should wait.
+    async fn store_scheme(&self, code: Box<str>, source: Box<str>) -> Result<u64, StoreError> {
+        let engine = self.clone();
+        let stored =
+            tokio::task::spawn_blocking(move || engine.inner.schemes.store(&code, &source)).await;
+        match stored.map_err(JoinError::try_into_panic) {
+            Ok(stored) => stored,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // Cancelled: the runtime ends, and this request with it.
+            Err(Err(_)) => std::future::pending().await,
+        }
     }
 }
 
-fn user_data(processes: &Processes, request: Request) -> Result<Bytes, Fault> {
+fn users(processes: &Processes, request: UserRequest) -> Result<Bytes, Fault> {
     let users = processes.users();
     Ok(match request {
-        Request::GetUsers(Page { skip, size }) => {
+        UserRequest::List(Page { skip, size }) => {
             let page = users.list(None, skip.saturating_add(size), None);
             answer::users(page.items.iter().skip(skip).map(|user| &**user))?
         }
-        Request::GetUser { id } => answer::user(&*users.get(&id)?)?,
-        Request::CreateUser(NewUser {
+        UserRequest::Get { id } => answer::user(&*users.get(&id)?)?,
+        UserRequest::Create(NewUser {
             id,
             name,
             login,
@@ -197,7 +194,7 @@ fn user_data(processes: &Processes, request: Request) -> Result<Bytes, Fault> {
             };
             answer::user(&*users.create(user, processes.terms().limits.users)?)?
         }
-        Request::UpdateUser(UserEdit {
+        UserRequest::Update(UserEdit {
             id,
             name,
             login,
@@ -213,11 +210,10 @@ fn user_data(processes: &Processes, request: Request) -> Result<Bytes, Fault> {
             };
             answer::user(&*users.update(user)?)?
         }
-        Request::DeleteUser { id } => {
+        UserRequest::Delete { id } => {
             users.delete(&id)?;
             answer::done()
         }
-        _ => return Err(Refusal::NotSupported { what: "this" }.into()),
     })
 }
 
