@@ -6,5 +6,5 @@
 mod counters;
 mod labels;
 
-pub use counters::{Counters, InFlight, Metrics};
+pub use counters::{Counters, Metrics};
 pub use labels::{ClientLabel, ConnectionLimit, RouteLabel, TokenOutcome, UpstreamOutcome};

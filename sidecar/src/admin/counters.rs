@@ -214,10 +214,12 @@ impl Counters {
         self.panics.fetch_add(1, Relaxed);
     }
 
-    /// A request is under way until the guard is dropped.
-    pub fn in_flight(&self) -> InFlight<'_> {
+    pub(crate) fn request_begun(&self) {
         self.in_flight.fetch_add(1, Relaxed);
-        InFlight(&self.in_flight)
+    }
+
+    pub(crate) fn request_ended(&self) {
+        self.in_flight.fetch_sub(1, Relaxed);
     }
 
     pub(crate) fn connection_accepted(&self) {
@@ -323,15 +325,6 @@ impl std::ops::Add for Plain {
             open: self.open + other.open,
             in_flight: self.in_flight + other.in_flight,
         }
-    }
-}
-
-/// Counts one request as under way.
-pub struct InFlight<'a>(&'a AtomicI64);
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
     }
 }
 
