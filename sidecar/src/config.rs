@@ -6,7 +6,7 @@
 //! Elsewhere: reading JSON with comments and positions (crate `settings`).
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +68,82 @@ pub struct Authority {
 pub struct TokenServer {
     pub keys: Arc<KeyRing>,
     pub clients: Clients,
+}
+
+/// Where the key that signs tokens comes from. Equal sources with unchanged files give the same key.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SigningSource {
+    /// PEM or PKCS#12, paths already absolute or relative to the working folder.
+    Files {
+        certificate_file: PathBuf,
+        key_file: Option<PathBuf>,
+        password: Option<Box<str>>,
+    },
+    /// Made on first run and kept under `DataFolder`.
+    Generated,
+}
+
+/// Where a TLS listener's certificate comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CertificateSource {
+    /// PEM or PKCS#12, paths already absolute or relative to the working folder.
+    Files {
+        certificate_file: PathBuf,
+        key_file: Option<PathBuf>,
+        password: Option<Box<str>>,
+    },
+    /// Made on first run and kept under `DataFolder`, for localhost only.
+    Development,
+}
+
+/// Files are shown, the password is not.
+fn debug_files(
+    f: &mut std::fmt::Formatter<'_>,
+    certificate_file: &Path,
+    key_file: Option<&Path>,
+    password: Option<&str>,
+) -> std::fmt::Result {
+    f.debug_struct("Files")
+        .field("certificate_file", &certificate_file)
+        .field("key_file", &key_file)
+        .field("password", &password.map(|_| "…"))
+        .finish()
+}
+
+impl std::fmt::Debug for SigningSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Files {
+                certificate_file,
+                key_file,
+                password,
+            } => debug_files(
+                f,
+                certificate_file,
+                key_file.as_deref(),
+                password.as_deref(),
+            ),
+            Self::Generated => f.write_str("Generated"),
+        }
+    }
+}
+
+impl std::fmt::Debug for CertificateSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Files {
+                certificate_file,
+                key_file,
+                password,
+            } => debug_files(
+                f,
+                certificate_file,
+                key_file.as_deref(),
+                password.as_deref(),
+            ),
+            Self::Development => f.write_str("Development"),
+        }
+    }
 }
 
 /// Registered clients by id. Code wins over the file for the same id.

@@ -1,0 +1,93 @@
+//! The public side of keys: JWK, key ids, and the key set ready to be served.
+//!
+//! Rules: RFC 7517 §4–5, RFC 7518 §6.3.1, RFC 7638 (thumbprint). A [`Jwk`] of this room is built
+//! from a public key only: there is no private member that could slip out.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::HeaderValue;
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, CommonParameters, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse,
+    RSAKeyParameters, RSAKeyType,
+};
+use ring::digest;
+use rustls_pki_types::CertificateDer;
+
+/// A public document as it is served: bytes and their validator.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// JSON.
+    pub body: Bytes,
+    /// A strong `ETag`.
+    pub etag: HeaderValue,
+}
+
+impl Document {
+    pub(crate) fn new(body: Vec<u8>) -> Self {
+        let hash = digest::digest(&digest::SHA256, &body);
+        let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]));
+        Self {
+            body: Bytes::from(body),
+            etag: HeaderValue::try_from(tag).expect("base64url in quotes is a header value"),
+        }
+    }
+}
+
+/// The public JWK of an RSA key, with its certificates when it has any.
+pub(super) fn jwk(modulus: &[u8], exponent: &[u8], chain: &[CertificateDer<'_>]) -> Jwk {
+    let n = URL_SAFE_NO_PAD.encode(modulus);
+    let e = URL_SAFE_NO_PAD.encode(exponent);
+    let leaf = chain.first();
+    let kid = leaf.map_or_else(|| thumbprint(&n, &e), |leaf| certificate_kid(leaf));
+    Jwk {
+        common: CommonParameters {
+            public_key_use: Some(PublicKeyUse::Signature),
+            key_algorithm: Some(KeyAlgorithm::RS256),
+            key_id: Some(kid),
+            // RFC 7517 §4.7: x5c is base64, not base64url.
+            x509_chain: leaf.map(|_| chain.iter().map(|one| STANDARD.encode(one)).collect()),
+            x509_sha1_fingerprint: leaf.map(|leaf| URL_SAFE_NO_PAD.encode(sha1(leaf))),
+            ..CommonParameters::default()
+        },
+        algorithm: AlgorithmParameters::RSA(RSAKeyParameters {
+            key_type: RSAKeyType::RSA,
+            n,
+            e,
+        }),
+    }
+}
+
+/// RFC 7638 §3: the required members, in lexical order, without whitespace.
+fn thumbprint(n: &str, e: &str) -> String {
+    let members = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, members.as_bytes()))
+}
+
+/// The form that tokens of the other product carry: the certificate's SHA-1 in upper-case hex,
+/// then the algorithm.
+fn certificate_kid(certificate: &CertificateDer<'_>) -> String {
+    use std::fmt::Write;
+
+    let mut kid = String::with_capacity(45);
+    for byte in sha1(certificate) {
+        write!(kid, "{byte:02X}").expect("writing to a String cannot fail");
+    }
+    kid.push_str("RS256");
+    kid
+}
+
+fn sha1(certificate: &CertificateDer<'_>) -> [u8; 20] {
+    let hash = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate);
+    let mut bytes = [0; 20];
+    bytes.copy_from_slice(hash.as_ref());
+    bytes
+}
+
+/// The key set, active key first.
+pub(super) fn document(keys: impl Iterator<Item = Jwk>) -> Document {
+    let set = JwkSet {
+        keys: keys.collect(),
+    };
+    Document::new(serde_json::to_vec(&set).expect("a key set has only string members"))
+}
