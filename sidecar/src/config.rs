@@ -299,6 +299,11 @@ impl Live {
         }
     }
 
+    /// Puts `next` in force.
+    pub fn swap(&self, next: Arc<Snapshot>) {
+        self.current.store(next);
+    }
+
     /// The snapshot in force now. Take it once for each request.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load_full()

@@ -20,9 +20,10 @@ mod tls;
 pub use certificate::{Certificate, CertificateError};
 pub use sockets::BindError;
 
-pub(crate) use accept::{Accepting, Handover};
+pub(crate) use accept::{Accepting, Handed, Handover};
+pub(crate) use connection::Open;
 pub(crate) use seats::Seats;
-pub(crate) use sockets::{Socket, Sockets};
+pub(crate) use sockets::{Socket, SocketId, Sockets, bind_admin};
 pub(crate) use tls::server_config;
 
 use std::net::SocketAddr;
@@ -37,3 +38,6 @@ pub struct Connection {
     /// Whether it is encrypted.
     pub tls: bool,
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

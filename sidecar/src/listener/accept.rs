@@ -1,19 +1,21 @@
 //! Accept loops of one worker, and the handing of connections to a less busy one.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use super::connection::{Accepted, Open, serve};
+use super::Connection;
+use super::connection::{Accepted, Load, Open, serve};
 use super::seats::{Seat, Seats};
 use super::sockets::{Socket, SocketId};
-use super::Connection;
 use crate::Worker;
 
 /// After an accept that failed for want of descriptors or memory. Connections wait in the
@@ -33,6 +35,7 @@ pub(crate) struct Handed {
     connection: Connection,
     socket: SocketId,
     seat: Seat,
+    load: Load,
 }
 
 /// Where accepted connections may be handed to: every worker, by index.
@@ -56,14 +59,15 @@ impl Handover {
         (Self { workers }, receivers)
     }
 
-    /// The worker that should serve instead of `own`, if that one leads too far.
-    fn better_than(&self, own: usize) -> Option<&mpsc::Sender<Handed>> {
-        let held = self.workers.get(own)?.1.count();
+    /// The worker that should serve instead of `own`, if that one leads too far. The connection
+    /// counts for it from now on.
+    fn better_than(&self, own: &Open) -> Option<(&mpsc::Sender<Handed>, Load)> {
+        let held = own.load();
         if held < LEAD_MAX {
             return None;
         }
-        let (sender, open) = self.workers.iter().min_by_key(|(_, open)| open.count())?;
-        (open.count() + LEAD_MAX <= held).then_some(sender)
+        let (sender, open) = self.workers.iter().min_by_key(|(_, open)| open.load())?;
+        (open.load() + LEAD_MAX <= held).then(|| (sender, open.expect()))
     }
 }
 
@@ -74,7 +78,14 @@ pub(crate) struct Accepting {
     seats: Arc<Seats>,
     tls: TlsAcceptor,
     handover: Handover,
-    loops: Vec<(SocketId, JoinHandle<()>)>,
+    loops: Vec<Loop>,
+}
+
+struct Loop {
+    id: SocketId,
+    /// Dropped to end the loop.
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 impl Accepting {
@@ -110,29 +121,24 @@ impl Accepting {
                 acceptor: self.tls.clone(),
                 handover: self.handover.clone(),
             };
-            self.loops.push((id, tokio::spawn(accepter.run())));
+            let (stop, stopped) = oneshot::channel();
+            let task = tokio::spawn(accepter.run(stopped));
+            self.loops.push(Loop { id, stop, task });
         }
         Ok(())
     }
 
     /// Stops accepting on `retired` and asks their connections to end.
     pub(crate) async fn retire(&mut self, retired: &[SocketId]) {
-        for (id, task) in &mut self.loops {
-            if retired.contains(id) {
-                stop(task).await;
-            }
-        }
-        self.loops.retain(|(id, _)| !retired.contains(id));
-        self.open.drain(|id| retired.contains(&id));
+        let gone = self.loops.extract_if(.., |one| retired.contains(&one.id));
+        stop(gone.collect()).await;
+        self.open.drain(retired);
     }
 
     /// Stops accepting at all and asks every connection to end.
     pub(crate) async fn retire_all(&mut self) {
-        for (_, task) in &mut self.loops {
-            stop(task).await;
-        }
-        self.loops.clear();
-        self.open.drain(|_| true);
+        stop(std::mem::take(&mut self.loops)).await;
+        self.open.drain_all();
     }
 
     /// Serves a connection that another worker accepted.
@@ -145,15 +151,19 @@ impl Accepting {
             connection: handed.connection,
             socket: handed.socket,
             seat: handed.seat,
+            load: handed.load,
         };
         start(&self.worker, &self.open, &self.tls, accepted);
     }
 }
 
-/// Ends an accept loop, which is only ever interrupted while it waits.
-async fn stop(task: &mut JoinHandle<()>) {
-    task.abort();
-    let _ = task.await;
+/// Ends accept loops; who had already connected is still served.
+async fn stop(loops: Vec<Loop>) {
+    for Loop { stop, task, .. } in loops {
+        drop(stop);
+        // A loop has nothing to return; that it panicked was reported then.
+        let _ = task.await;
+    }
 }
 
 fn start(worker: &Arc<Worker>, open: &Arc<Open>, tls: &TlsAcceptor, accepted: Accepted) {
@@ -178,17 +188,28 @@ struct Accepter {
 }
 
 impl Accepter {
-    async fn run(self) {
+    async fn run(self, mut stopped: oneshot::Receiver<()>) {
         loop {
-            match self.listener.accept().await {
-                Ok((tcp, peer)) => self.accepted(tcp, peer),
-                Err(error) if of_the_connection(&error) => {}
-                Err(error) => {
-                    self.worker.counters().accept_failed();
-                    tracing::warn!(address = %self.local, %error, "cannot accept connections");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+            // Both are cancel safe: a connection not returned stays in the backlog.
+            tokio::select! {
+                biased;
+                _ = &mut stopped => break,
+                accepted = self.listener.accept() => match accepted {
+                    Ok((tcp, peer)) => self.accepted(tcp, peer),
+                    Err(error) if of_the_connection(&error) => {}
+                    Err(error) => {
+                        self.worker.counters().accept_failed();
+                        tracing::warn!(address = %self.local, %error, "cannot accept connections");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
             }
+        }
+        // Closing the socket resets who still waits in its backlog.
+        while let Poll::Ready(Ok((tcp, peer))) =
+            poll_fn(|cx| Poll::Ready(self.listener.poll_accept(cx))).await
+        {
+            self.accepted(tcp, peer);
         }
     }
 
@@ -214,26 +235,9 @@ impl Accepter {
             local,
             tls: self.tls,
         };
-        let Some(other) = self.handover.better_than(self.worker.index) else {
-            let accepted = Accepted {
-                tcp,
-                connection,
-                socket: self.id,
-                seat,
-            };
-            return start(&self.worker, &self.open, &self.acceptor, accepted);
+        let Some((other, load)) = self.handover.better_than(&self.open) else {
+            return self.serve(tcp, connection, seat);
         };
-        self.hand(other, tcp, connection, seat);
-    }
-
-    /// Hands a connection to a less busy worker; keeps it when that one's queue is full.
-    fn hand(
-        &self,
-        other: &mpsc::Sender<Handed>,
-        tcp: TcpStream,
-        connection: Connection,
-        seat: Seat,
-    ) {
         let Ok(tcp) = tcp.into_std() else {
             return;
         };
@@ -242,19 +246,24 @@ impl Accepter {
             connection,
             socket: self.id,
             seat,
+            load,
         };
-        let Err(refused) = other.try_send(handed) else {
-            return;
-        };
-        let handed = refused.into_inner();
-        let Ok(tcp) = TcpStream::from_std(handed.tcp) else {
-            return;
-        };
+        // Its queue is full: it is busier than its load tells.
+        if let Err(back) = other.try_send(handed) {
+            let handed = back.into_inner();
+            if let Ok(tcp) = TcpStream::from_std(handed.tcp) {
+                self.serve(tcp, handed.connection, handed.seat);
+            }
+        }
+    }
+
+    fn serve(&self, tcp: TcpStream, connection: Connection, seat: Seat) {
         let accepted = Accepted {
             tcp,
-            connection: handed.connection,
-            socket: handed.socket,
-            seat: handed.seat,
+            connection,
+            socket: self.id,
+            seat,
+            load: self.open.expect(),
         };
         start(&self.worker, &self.open, &self.acceptor, accepted);
     }

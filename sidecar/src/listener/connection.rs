@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
@@ -34,8 +35,10 @@ impl Drop for Session {
     }
 }
 
-/// The connections open on one worker, so that a drain reaches them.
+/// The connections of one worker, so that a drain reaches them and others see its load.
 pub(crate) struct Open {
+    /// Connections served here or on their way here.
+    load: AtomicUsize,
     table: Mutex<Table>,
     emptied: Notify,
 }
@@ -43,17 +46,32 @@ pub(crate) struct Open {
 struct Table {
     next: u64,
     sessions: HashMap<u64, (SocketId, Arc<Session>)>,
+    /// A drain is on: whoever comes now is asked to end as well.
+    closing: bool,
 }
 
 impl Open {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
+            load: AtomicUsize::new(0),
             table: Mutex::new(Table {
                 next: 0,
                 sessions: HashMap::new(),
+                closing: false,
             }),
             emptied: Notify::new(),
         })
+    }
+
+    /// Connections served here or on their way here.
+    pub(super) fn load(&self) -> usize {
+        self.load.load(Relaxed)
+    }
+
+    /// Counts a connection until the guard is dropped.
+    pub(super) fn expect(self: &Arc<Self>) -> Load {
+        self.load.fetch_add(1, Relaxed);
+        Load(Arc::clone(self))
     }
 
     fn add(self: &Arc<Self>, socket: SocketId, session: &Arc<Session>) -> Entry {
@@ -61,35 +79,63 @@ impl Open {
         let id = table.next;
         table.next += 1;
         table.sessions.insert(id, (socket, Arc::clone(session)));
+        if table.closing {
+            session.life.drain();
+        }
         Entry {
             open: Arc::clone(self),
             id,
         }
     }
 
-    /// Asks every connection for which `retired` holds to end after what is under way.
-    pub(crate) fn drain(&self, retired: impl Fn(SocketId) -> bool) {
+    /// Asks the connections that came in at `retired` sockets to end after what is under way.
+    pub(super) fn drain(&self, retired: &[SocketId]) {
         for (socket, session) in self.table.lock().sessions.values() {
-            if retired(*socket) {
+            if retired.contains(socket) {
                 session.life.drain();
             }
         }
     }
 
-    /// Waits until no connection is open.
+    /// Asks every connection, also those to come, to end after what is under way.
+    pub(super) fn drain_all(&self) {
+        let mut table = self.table.lock();
+        table.closing = true;
+        for (_, session) in table.sessions.values() {
+            session.life.drain();
+        }
+    }
+
+    /// Waits until no connection is open or on its way.
     pub(crate) async fn empty(&self) {
         loop {
             let emptied = self.emptied.notified();
-            if self.table.lock().sessions.is_empty() {
+            if self.load() == 0 {
                 return;
             }
             emptied.await;
         }
     }
 
-    /// How many are open.
-    pub(crate) fn count(&self) -> usize {
-        self.table.lock().sessions.len()
+    /// How many are still open; each is counted as cut short by the drain.
+    pub(crate) fn cut_short(&self) -> usize {
+        let table = self.table.lock();
+        for (_, session) in table.sessions.values() {
+            let counters = session.worker.counters();
+            counters.connection_closed_by(ConnectionLimit::Drain);
+        }
+        table.sessions.len()
+    }
+}
+
+/// A connection's share of its worker's load.
+pub(super) struct Load(Arc<Open>);
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        if self.0.load.fetch_sub(1, Relaxed) == 1 {
+            self.0.emptied.notify_waiters();
+        }
     }
 }
 
@@ -101,14 +147,8 @@ struct Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let mut table = self.open.table.lock();
-        let removed = table.sessions.remove(&self.id);
-        let empty = table.sessions.is_empty();
-        drop(table);
+        let removed = self.open.table.lock().sessions.remove(&self.id);
         drop(removed);
-        if empty {
-            self.open.emptied.notify_waiters();
-        }
     }
 }
 
@@ -118,6 +158,7 @@ pub(super) struct Accepted {
     pub(super) connection: Connection,
     pub(super) socket: SocketId,
     pub(super) seat: Seat,
+    pub(super) load: Load,
 }
 
 /// Serves a connection to its end. Faults of the other side are its own affair and only counted.
@@ -136,6 +177,7 @@ pub(super) async fn serve(
         life: Life::new(&limits, Instant::now()),
         _seat: accepted.seat,
     });
+    let _load = accepted.load;
     let _entry = open.add(accepted.socket, &session);
     let ended = if encrypted {
         serve_tls(&session, &tls, accepted.tcp, &limits).await

@@ -18,6 +18,9 @@ use crate::config::Limits;
 /// An HTTP/1.1 connection without a request for so long gives its buffers back.
 const PARK_AFTER: Duration = Duration::from_secs(2);
 
+/// A connection that a drain finds without a request so far is given this long to send one.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Phase {
@@ -148,9 +151,14 @@ impl Life {
         self.draining.load(Relaxed)
     }
 
-    /// When the alarm should first ring.
-    pub(super) fn first_alarm(&self) -> Instant {
-        self.epoch + self.soonest()
+    /// Whether a drain may end it while it has no request: its first one may just be on the way.
+    pub(super) fn may_end(&self, now: Instant) -> bool {
+        self.phase() != Phase::Fresh || now >= self.at(self.since.load(Relaxed)) + FIRST_REQUEST
+    }
+
+    /// When the alarm should ring next, whatever happens from `now` on.
+    pub(super) fn next_alarm(&self, now: Instant) -> Instant {
+        now + self.soonest()
     }
 
     /// What the standing at `now` asks for.
@@ -175,7 +183,7 @@ impl Life {
                 if park <= now {
                     Verdict::Park(due)
                 } else {
-                    Verdict::Wait(park.min(due).min(next))
+                    Verdict::Wait(park.min(due))
                 }
             }
             Some((due, _)) => Verdict::Wait(due.min(next)),
@@ -183,9 +191,9 @@ impl Life {
         }
     }
 
-    /// No phase that begins from now on can be over sooner than this.
+    /// No phase that begins from now on asks for anything sooner than this.
     fn soonest(&self) -> Duration {
-        self.header.min(self.idle).min(PARK_AFTER)
+        self.header.min(self.idle).min(FIRST_REQUEST)
     }
 
     fn enter(&self, phase: Phase) {

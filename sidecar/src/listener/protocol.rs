@@ -65,20 +65,29 @@ pub(super) async fn serve_http1<T>(
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut alarm = pin!(sleep_until(session.life.first_alarm()));
+    let mut alarm = pin!(sleep_until(session.life.next_alarm(Instant::now())));
     loop {
         if !wait_for_bytes(session, &mut stream, alarm.as_mut()).await? {
             // The other end is gone, or its time is up; TLS is owed its close_notify.
             let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
             return Ok(());
         }
+        // While it was parked the alarm was set for the end of its idle time.
+        alarm
+            .as_mut()
+            .reset(session.life.next_alarm(Instant::now()));
         let service = service_fn(|request| answer(Arc::clone(session), request));
         let mut connection = http1(limits).serve_connection(TokioIo::new(stream), service);
+        let mut ending = false;
         let ended = poll_fn(|cx| {
-            if session.life.draining(cx.waker()) {
+            // Polled first: told to end before it has read what is there, hyper would drop it.
+            let mut polled = Pin::new(&mut connection).poll(cx);
+            if polled.is_pending() && !ending && session.life.draining(cx.waker()) {
+                ending = true;
                 Pin::new(&mut connection).graceful_shutdown();
+                polled = Pin::new(&mut connection).poll(cx);
             }
-            if let Poll::Ready(done) = Pin::new(&mut connection).poll(cx) {
+            if let Poll::Ready(done) = polled {
                 return Poll::Ready(Ended::Done(done.map_err(io::Error::other)));
             }
             poll_alarm(session, alarm.as_mut(), cx)
@@ -111,7 +120,7 @@ where
     let owned = Arc::clone(session);
     let service = service_fn(move |request| answer(Arc::clone(&owned), request));
     let mut connection = http2(limits).serve_connection(TokioIo::new(stream), service);
-    let mut alarm = pin!(sleep_until(session.life.first_alarm()));
+    let mut alarm = pin!(sleep_until(session.life.next_alarm(Instant::now())));
     let mut going_away = false;
     let ended = poll_fn(|cx| {
         if !going_away && session.life.draining(cx.waker()) {
@@ -148,11 +157,7 @@ enum Ended {
 }
 
 /// Judges the connection when its alarm rings.
-fn poll_alarm(
-    session: &Session,
-    mut alarm: Pin<&mut Sleep>,
-    cx: &mut Context<'_>,
-) -> Poll<Ended> {
+fn poll_alarm(session: &Session, mut alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Ended> {
     while alarm.as_mut().poll(cx).is_ready() {
         match session.life.judge(Instant::now()) {
             Verdict::Wait(until) => alarm.as_mut().reset(until),
@@ -180,7 +185,7 @@ where
         if let Poll::Ready(readable) = readable.as_mut().poll(cx) {
             return Poll::Ready(readable);
         }
-        if session.life.draining(cx.waker()) {
+        if session.life.draining(cx.waker()) && session.life.may_end(Instant::now()) {
             return Poll::Ready(Ok(false));
         }
         loop {

@@ -321,7 +321,12 @@ fn no_family(error: &io::Error, address: SocketAddr) -> bool {
             || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()))
 }
 
-fn explain(key: &'static str, url: &ListenUrl, address: SocketAddr, source: io::Error) -> BindError {
+fn explain(
+    key: &'static str,
+    url: &ListenUrl,
+    address: SocketAddr,
+    source: io::Error,
+) -> BindError {
     let url = url.url.clone();
     match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { key, url, address },
