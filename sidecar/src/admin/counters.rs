@@ -97,10 +97,11 @@ impl Metrics {
         self.routes.names()
     }
 
-    /// Connections open on all workers.
-    pub fn connections_open(&self) -> usize {
-        let open: i64 = self.workers.iter().map(|w| w.open.load(Relaxed)).sum();
-        usize::try_from(open).unwrap_or(0)
+    /// Requests under way on all workers.
+    pub fn in_flight(&self) -> usize {
+        let workers = self.workers.iter();
+        let under_way: i64 = workers.map(|w| w.in_flight.load(Relaxed)).sum();
+        usize::try_from(under_way).unwrap_or(0)
     }
 }
 
