@@ -4,9 +4,17 @@
 //! Elsewhere: what makes the process ready (`server`).
 
 mod counters;
+mod exposition;
+mod guard;
 mod health;
 mod labels;
+mod process;
+mod readiness;
+mod server;
 
 pub use counters::{Counters, Metrics};
 pub use health::Health;
 pub use labels::{ClientLabel, ConnectionLimit, RouteLabel, TokenOutcome, UpstreamOutcome};
+
+pub(crate) use health::Stage;
+pub(crate) use server::start;

@@ -17,3 +17,21 @@ pub struct Refusal {
     /// For the log; never a secret, a token or a part of one.
     pub detail: Option<Box<str>>,
 }
+
+impl Reason {
+    pub(crate) const ALL: &'static [Self] = &[
+        Self::UpstreamUnavailable,
+        Self::UpstreamTimeout,
+        Self::UpstreamBroken,
+        Self::Panic,
+    ];
+
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::UpstreamUnavailable => "upstream_unavailable",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::UpstreamBroken => "upstream_broken",
+            Self::Panic => "panic",
+        }
+    }
+}

@@ -121,6 +121,7 @@ pub struct Counters {
     panics: AtomicU64,
     in_flight: AtomicI64,
     open: AtomicI64,
+    parked: AtomicI64,
     accepted: AtomicU64,
     accept_errors: AtomicU64,
     handshakes_failed: AtomicU64,
@@ -145,6 +146,7 @@ impl Counters {
             panics: AtomicU64::new(0),
             in_flight: AtomicI64::new(0),
             open: AtomicI64::new(0),
+            parked: AtomicI64::new(0),
             accepted: AtomicU64::new(0),
             accept_errors: AtomicU64::new(0),
             handshakes_failed: AtomicU64::new(0),
@@ -235,6 +237,11 @@ impl Counters {
         self.open.fetch_sub(1, Relaxed);
     }
 
+    pub(crate) fn connection_parked(&self) -> Parked<'_> {
+        self.parked.fetch_add(1, Relaxed);
+        Parked(&self.parked)
+    }
+
     pub(crate) fn connection_closed_by(&self, limit: ConnectionLimit) {
         self.connections_closed.add(limit);
     }
@@ -292,6 +299,7 @@ impl Counters {
             accept_errors: self.accept_errors.load(Relaxed),
             handshakes_failed: self.handshakes_failed.load(Relaxed),
             open: self.open.load(Relaxed),
+            parked: self.parked.load(Relaxed),
             in_flight: self.in_flight.load(Relaxed),
         }
     }
@@ -308,6 +316,7 @@ pub(crate) struct Plain {
     pub(crate) accept_errors: u64,
     pub(crate) handshakes_failed: u64,
     pub(crate) open: i64,
+    pub(crate) parked: i64,
     pub(crate) in_flight: i64,
 }
 
@@ -324,8 +333,18 @@ impl std::ops::Add for Plain {
             accept_errors: self.accept_errors + other.accept_errors,
             handshakes_failed: self.handshakes_failed + other.handshakes_failed,
             open: self.open + other.open,
+            parked: self.parked + other.parked,
             in_flight: self.in_flight + other.in_flight,
         }
+    }
+}
+
+/// Counts a connection as parked until it is dropped.
+pub(crate) struct Parked<'a>(&'a AtomicI64);
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 

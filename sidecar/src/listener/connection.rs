@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -196,13 +196,18 @@ async fn serve_tls(
     limits: &Limits,
 ) -> io::Result<()> {
     let counters = session.worker.counters();
-    let handshake = tls.accept(tcp).into_fallible();
-    let handshake = tokio::time::timeout(limits.handshake, handshake);
-    let stream = match handshake.await {
+    let handshake = async {
+        if speaks_plain_http(&tcp).await? {
+            refuse_plain_http(tcp).await;
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        tls.accept(tcp).await
+    };
+    let stream = match tokio::time::timeout(limits.handshake, handshake).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err((error, tcp))) => {
+        Ok(Err(error)) => {
             counters.handshake_failed();
-            return refuse_plain_http(error, tcp).await;
+            return Err(error);
         }
         Err(_) => {
             counters.connection_closed_by(ConnectionLimit::Handshake);
@@ -233,24 +238,23 @@ async fn serve_plain(session: &Arc<Session>, tcp: TcpStream, limits: &Limits) ->
     }
 }
 
-/// Tells someone who typed `http://` for `https://` what is wrong; hands back `error`.
-async fn refuse_plain_http(error: io::Error, mut tcp: TcpStream) -> io::Result<()> {
+/// Whether the first byte is a method's and not a TLS record's. One system call beside the
+/// hundreds of microseconds of a handshake.
+async fn speaks_plain_http(tcp: &TcpStream) -> io::Result<bool> {
+    let mut first = [0];
+    tcp.peek(&mut first).await?;
+    Ok(first[0].is_ascii_uppercase())
+}
+
+/// Tells someone who typed `http://` for `https://` what is wrong.
+async fn refuse_plain_http(mut tcp: TcpStream) {
     const ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
         Connection: close\r\nContent-Type: text/plain\r\nContent-Length: 49\r\n\r\n\
         This port speaks HTTPS: write https:// in the URL";
-    let no_tls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-        .is_some_and(|inner| {
-            matches!(
-                inner,
-                rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)
-            )
-        });
-    if no_tls {
-        // It fits the empty send buffer of a fresh socket; whether it is read is no concern.
-        let _ = tcp.write_all(ANSWER).await;
-        let _ = tcp.shutdown().await;
-    }
-    Err(error)
+    // It fits the empty send buffer of a fresh socket; whether it is read is no concern.
+    let _ = tcp.write_all(ANSWER).await;
+    let _ = tcp.shutdown().await;
+    // Closing with the request unread would reset the connection and lose the answer.
+    let mut unread = [0; 1024];
+    while tcp.read(&mut unread).await.is_ok_and(|n| n > 0) {}
 }

@@ -16,7 +16,11 @@ use crate::admin::ConnectionLimit;
 use crate::config::Limits;
 
 /// An HTTP/1.1 connection without a request for so long gives its buffers back.
-const PARK_AFTER: Duration = Duration::from_secs(2);
+const PARK_AFTER: Duration = if cfg!(test) {
+    Duration::from_millis(5)
+} else {
+    Duration::from_secs(2)
+};
 
 /// A connection that a drain finds without a request so far is given this long to send one.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
@@ -193,7 +197,10 @@ impl Life {
 
     /// No phase that begins from now on asks for anything sooner than this.
     fn soonest(&self) -> Duration {
-        self.header.min(self.idle).min(FIRST_REQUEST)
+        self.header
+            .min(self.idle)
+            .min(FIRST_REQUEST)
+            .min(PARK_AFTER)
     }
 
     fn enter(&self, phase: Phase) {

@@ -180,6 +180,7 @@ async fn wait_for_bytes<T>(
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    let _parked = session.worker.counters().connection_parked();
     let mut readable = pin!(stream.readable());
     poll_fn(|cx| {
         if let Poll::Ready(readable) = readable.as_mut().poll(cx) {

@@ -12,11 +12,11 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::Certificate;
-use crate::admin::{ConnectionLimit, Health};
+use crate::Shared;
+use crate::admin::ConnectionLimit;
 use crate::config::{self, CertificateSource, Limits, Live, Rate, Snapshot};
 use crate::server::{MakeUpstream, Server};
 use crate::upstream::Upstream;
-use crate::{Shared, listener};
 
 /// The defaults of the reference.
 pub(crate) fn limits() -> Limits {
@@ -95,6 +95,13 @@ fn snapshot(limits: Limits, certificate: Certificate) -> Snapshot {
         data_folder: "data".into(),
         workers: 2,
     }
+}
+
+/// What workers share, without a worker.
+pub(crate) fn shared() -> Arc<Shared> {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshot = snapshot(limits(), development(&folder));
+    Arc::new(Shared::new(Live::new(Arc::new(snapshot))))
 }
 
 /// A server on loopback, plain and TLS.
@@ -470,4 +477,22 @@ async fn many_connections_spread_over_the_workers() {
         .collect();
     assert_eq!(open.iter().sum::<i64>(), 20);
     assert!(open.iter().all(|n| *n >= 8), "{open:?}");
+}
+
+#[tokio::test]
+async fn a_parked_connection_serves_on() {
+    let serving = Serving::start(limits()).await;
+    let mut tls = serving.tls("http/1.1").await;
+    let mut plain = serving.plain().await;
+    for _ in 0..3 {
+        ask(&mut tls, GET).await;
+        ask(&mut plain, GET).await;
+        let parked = || -> i64 {
+            let workers = serving.shared.metrics.all().iter();
+            workers.map(|worker| worker.plain().parked).sum()
+        };
+        while parked() < 2 {
+            tokio::task::yield_now().await;
+        }
+    }
 }

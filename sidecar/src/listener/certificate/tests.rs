@@ -43,7 +43,11 @@ fn an_expired_certificate_loads_with_a_warning_that_names_it() {
     for (left, want) in [(-1, "expired on"), (3, "expires in"), (100, "")] {
         // Half a day more, so that whole days are counted the same a moment later.
         let left = time::Duration::days(left) + time::Duration::hours(12);
-        let left = if want == "expired on" { -left.abs() } else { left };
+        let left = if want == "expired on" {
+            -left.abs()
+        } else {
+            left
+        };
         parameters.not_after = OffsetDateTime::now_utc() + left;
         let file = folder.path().join("tls.pem");
         let certificate = parameters.self_signed(&key).unwrap();
