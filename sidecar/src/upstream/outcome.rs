@@ -97,10 +97,7 @@ pub(super) fn of_client(fault: &Fault) -> Refusal {
 }
 
 pub(super) fn refuse(reason: Reason, detail: &str) -> Refusal {
-    Refusal {
-        reason,
-        detail: Some(detail.into()),
-    }
+    Refusal::new(reason).with_detail(detail)
 }
 
 /// `what`, and its cause with the causes of that: this is where they are handled.
