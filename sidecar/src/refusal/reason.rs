@@ -1,0 +1,386 @@
+//! Why a request is refused: one table of codes, statuses, names and texts.
+
+use http::StatusCode;
+
+/// The API's short error names, as far as the sidecar itself answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the API's own")]
+pub enum ErrorName {
+    BadRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    ExpectationFailed,
+    RateLimited,
+    HeaderTooLarge,
+    InternalError,
+    UpstreamUnavailable,
+    UpstreamTimeout,
+}
+
+impl ErrorName {
+    /// As it stands in `error`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "BadRequest",
+            Self::Unauthorized => "Unauthorized",
+            Self::Forbidden => "Forbidden",
+            Self::NotFound => "NotFound",
+            Self::MethodNotAllowed => "MethodNotAllowed",
+            Self::RequestTimeout => "RequestTimeout",
+            Self::PayloadTooLarge => "PayloadTooLarge",
+            Self::UnsupportedMediaType => "UnsupportedMediaType",
+            Self::ExpectationFailed => "ExpectationFailed",
+            Self::RateLimited => "RateLimited",
+            Self::HeaderTooLarge => "HeaderTooLarge",
+            Self::InternalError => "InternalError",
+            Self::UpstreamUnavailable => "UpstreamUnavailable",
+            Self::UpstreamTimeout => "UpstreamTimeout",
+        }
+    }
+}
+
+/// What the two protocols call it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    /// Nobody asked for credentials before: RFC 6750 §3.1 wants no error code.
+    Unasked,
+    /// Of the bearer's own header, not of the request at large.
+    BearerRequest,
+    InvalidToken,
+    InsufficientScope,
+    /// No matter of credentials.
+    InvalidRequest,
+    UnsupportedGrantType,
+    InvalidClient,
+    InvalidScope,
+    InvalidTarget,
+    TemporarilyUnavailable,
+    ServerError,
+}
+
+/// What `WWW-Authenticate` says under the API (RFC 6750 §3).
+pub(super) enum Challenge {
+    None,
+    /// Without an error: no credentials were given.
+    Plain,
+    Error(&'static str),
+}
+
+macro_rules! reasons {
+    ($($reason:ident $code:literal $status:literal $name:ident $protocol:ident $text:literal;)+) => {
+        /// Why a request was not forwarded, or a token not issued. `code` goes to log and metric;
+        /// the client gets the status, the API's short error name and, with `DetailedRefusals`,
+        /// the code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[expect(missing_docs, reason = "the text of each says what it means")]
+        pub enum Reason {
+            $($reason,)+
+        }
+
+        impl Reason {
+            /// Every reason, in the order of [`Reason::index`].
+            pub const ALL: &'static [Self] = &[$(Self::$reason,)+];
+
+            /// Stable, in lower case with underscores: for logs, metrics and `explain`.
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $code,)+
+                }
+            }
+
+            /// The status of the response.
+            pub fn status(self) -> StatusCode {
+                let status: u16 = match self {
+                    $(Self::$reason => $status,)+
+                };
+                StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+
+            /// The API's short error name.
+            pub const fn name(self) -> ErrorName {
+                match self {
+                    $(Self::$reason => ErrorName::$name,)+
+                }
+            }
+
+            const fn protocol(self) -> Protocol {
+                match self {
+                    $(Self::$reason => Protocol::$protocol,)+
+                }
+            }
+
+            /// What exactly was wrong; for `DetailedRefusals` and `explain`.
+            pub const fn detailed_text(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $text,)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    // The form of a request.
+    PathEncodingMalformed "path_encoding_malformed" 400 BadRequest InvalidRequest
+        "the path has a percent sign that is not followed by two hexadecimal digits";
+    PathEncodingForbidden "path_encoding_forbidden" 400 BadRequest InvalidRequest
+        "the path's first segment and operation take no percent-encoding";
+    PathCharacterForbidden "path_character_forbidden" 400 BadRequest InvalidRequest
+        "the path has a character that is not let through";
+    PathSegmentForbidden "path_segment_forbidden" 400 BadRequest InvalidRequest
+        "the path has an empty segment or a dot segment";
+    QueryMalformed "query_malformed" 400 BadRequest InvalidRequest
+        "the query has a malformed percent-encoding or a character that is not let through";
+    ParameterContradiction "parameter_contradiction" 400 BadRequest InvalidRequest
+        "a parameter that decides who may do what is given twice with different values";
+    TargetMalformed "target_malformed" 400 BadRequest InvalidRequest
+        "the request target is not a path";
+    HostMissing "host_missing" 400 BadRequest InvalidRequest
+        "the request names no host";
+    HostSeveral "host_several" 400 BadRequest InvalidRequest
+        "the request names more than one host";
+    HostMalformed "host_malformed" 400 BadRequest InvalidRequest
+        "the host is malformed";
+    HostMismatch "host_mismatch" 400 BadRequest InvalidRequest
+        "the request target and the Host header name different hosts";
+    ConnectionMalformed "connection_malformed" 400 BadRequest InvalidRequest
+        "the Connection header is malformed or names a header that it must not";
+    TransferEncodingUnsupported "transfer_encoding_unsupported" 400 BadRequest InvalidRequest
+        "the only transfer encoding served is chunked";
+    UpgradeRefused "upgrade_refused" 400 BadRequest InvalidRequest
+        "no upgrade is served here";
+    ExpectationUnsupported "expectation_unsupported" 417 ExpectationFailed InvalidRequest
+        "the only expectation served is 100-continue";
+    MethodRefused "method_refused" 405 MethodNotAllowed InvalidRequest
+        "the method is not served";
+    MethodNotAllowed "method_not_allowed" 405 MethodNotAllowed InvalidRequest
+        "the method is not served here";
+    RouteUnknown "route_unknown" 404 NotFound InvalidRequest
+        "nothing is served under this path";
+    MediaTypeUnsupported "media_type_unsupported" 415 UnsupportedMediaType InvalidRequest
+        "the media type of the body is not served here";
+    HeaderTooLarge "header_too_large" 431 HeaderTooLarge InvalidRequest
+        "the header is larger than allowed";
+    BodyTooLarge "body_too_large" 413 PayloadTooLarge InvalidRequest
+        "the body is larger than allowed";
+    BodyTooSlow "body_too_slow" 408 RequestTimeout InvalidRequest
+        "the body came too slowly";
+    BodyBroken "body_broken" 400 BadRequest InvalidRequest
+        "the body ended early or is malformed";
+
+    // Credentials under the API.
+    CredentialsMissing "credentials_missing" 401 Unauthorized Unasked
+        "an access token is needed";
+    SchemeUnsupported "scheme_unsupported" 401 Unauthorized Unasked
+        "an access token is needed, in the scheme Bearer";
+    CredentialsSeveral "credentials_several" 400 BadRequest BearerRequest
+        "more than one Authorization header was sent";
+    CredentialsMalformed "credentials_malformed" 400 BadRequest BearerRequest
+        "the Authorization header is malformed";
+    TokenTooLong "token_too_long" 431 HeaderTooLarge InvalidRequest
+        "the access token is longer than allowed";
+    TokenMalformed "token_malformed" 401 Unauthorized InvalidToken
+        "the access token is not a JWT";
+    TokenHeaderMalformed "token_header_malformed" 401 Unauthorized InvalidToken
+        "the access token's header is malformed";
+    AlgorithmRefused "algorithm_refused" 401 Unauthorized InvalidToken
+        "the access token is not signed with an algorithm of its key";
+    TokenTypeRefused "token_type_refused" 401 Unauthorized InvalidToken
+        "the token is not an access token: its type is not at+jwt";
+    CriticalRefused "critical_refused" 401 Unauthorized InvalidToken
+        "the access token's header demands an extension that is not understood";
+    KeyUnknown "key_unknown" 401 Unauthorized InvalidToken
+        "the access token is signed with an unknown key";
+    SignatureWrong "signature_wrong" 401 Unauthorized InvalidToken
+        "the access token's signature is wrong";
+    ClaimsMalformed "claims_malformed" 401 Unauthorized InvalidToken
+        "a claim of the access token is missing or malformed";
+    IssuerWrong "issuer_wrong" 401 Unauthorized InvalidToken
+        "the access token is from another issuer";
+    AudienceWrong "audience_wrong" 401 Unauthorized InvalidToken
+        "the access token is for another audience";
+    TokenExpired "token_expired" 401 Unauthorized InvalidToken
+        "the access token has expired";
+    TokenNotYetValid "token_not_yet_valid" 401 Unauthorized InvalidToken
+        "the access token is not valid yet";
+    ClientRemoved "client_removed" 401 Unauthorized InvalidToken
+        "the access token's client is not registered";
+    BindingUnsupported "binding_unsupported" 401 Unauthorized InvalidToken
+        "the access token is bound to a key whose proof is not served here";
+    NoIssuerTrusted "no_issuer_trusted" 401 Unauthorized InvalidToken
+        "no issuer of access tokens is trusted";
+    BearerFailuresSpent "bearer_failures_spent" 429 RateLimited InvalidRequest
+        "too many refused access tokens from this address";
+
+    // What a principal may do.
+    ScopeInsufficient "scope_insufficient" 403 Forbidden InsufficientScope
+        "the access token lacks a scope that this needs";
+    OperationNotAllowed "operation_not_allowed" 403 Forbidden InvalidRequest
+        "the client may not call this operation";
+    UserApiBlocked "user_api_blocked" 403 Forbidden InvalidRequest
+        "the user operations are switched off";
+
+    // The token endpoint.
+    FormMediaTypeWrong "form_media_type_wrong" 400 BadRequest InvalidRequest
+        "the body must be application/x-www-form-urlencoded";
+    FormMalformed "form_malformed" 400 BadRequest InvalidRequest
+        "the form is malformed";
+    FormParameterRepeated "form_parameter_repeated" 400 BadRequest InvalidRequest
+        "a parameter of the form is repeated";
+    FormTooLarge "form_too_large" 413 PayloadTooLarge InvalidRequest
+        "the form is larger than 64 KiB";
+    FormTooSlow "form_too_slow" 408 RequestTimeout InvalidRequest
+        "the form came too slowly";
+    GrantTypeMissing "grant_type_missing" 400 BadRequest InvalidRequest
+        "the parameter grant_type is missing";
+    GrantTypeUnsupported "grant_type_unsupported" 400 BadRequest UnsupportedGrantType
+        "the only grant type served is client_credentials";
+    ClientMethodsSeveral "client_methods_several" 400 BadRequest InvalidRequest
+        "more than one method of client authentication was used";
+    ClientCredentialsMalformed "client_credentials_malformed" 401 Unauthorized InvalidClient
+        "the client credentials are malformed";
+    ClientCredentialsMissing "client_credentials_missing" 401 Unauthorized InvalidClient
+        "client authentication is needed";
+    ClientCredentialsWrong "client_credentials_wrong" 401 Unauthorized InvalidClient
+        "client authentication failed";
+    ScopeUnknown "scope_unknown" 400 BadRequest InvalidScope
+        "a scope is malformed, unknown, or not allowed to this client";
+    ResourceUnknown "resource_unknown" 400 BadRequest InvalidTarget
+        "the resource is unknown";
+    SecretFailuresSpent "secret_failures_spent" 429 RateLimited TemporarilyUnavailable
+        "too many failed attempts of this client from this address";
+    SigningFailed "signing_failed" 500 InternalError ServerError
+        "the token could not be signed";
+
+    // Behind the gate, and the sidecar itself.
+    UpstreamUnavailable "upstream_unavailable" 503 UpstreamUnavailable TemporarilyUnavailable
+        "the engine cannot be reached";
+    UpstreamOverloaded "upstream_overloaded" 503 UpstreamUnavailable TemporarilyUnavailable
+        "too many requests wait for the engine";
+    UpstreamBroken "upstream_broken" 502 UpstreamUnavailable ServerError
+        "the engine's answer broke off or is malformed";
+    UpstreamTimeout "upstream_timeout" 504 UpstreamTimeout TemporarilyUnavailable
+        "the engine did not answer in time";
+    Draining "draining" 503 UpstreamUnavailable TemporarilyUnavailable
+        "the sidecar is stopping";
+    Panic "panic" 500 InternalError ServerError
+        "something failed here";
+}
+
+impl Reason {
+    /// The place in [`Reason::ALL`], for tables of counters.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// What the client is told. Of a token that was presented it learns only that it is not good.
+    pub fn text(self) -> &'static str {
+        if self.protocol() == Protocol::InvalidToken {
+            "the access token is not valid"
+        } else {
+            self.detailed_text()
+        }
+    }
+
+    pub(super) fn challenge(self) -> Challenge {
+        match self.protocol() {
+            Protocol::Unasked => Challenge::Plain,
+            Protocol::BearerRequest => Challenge::Error("invalid_request"),
+            Protocol::InvalidToken => Challenge::Error("invalid_token"),
+            Protocol::InsufficientScope => Challenge::Error("insufficient_scope"),
+            Protocol::InvalidRequest
+            | Protocol::UnsupportedGrantType
+            | Protocol::InvalidClient
+            | Protocol::InvalidScope
+            | Protocol::InvalidTarget
+            | Protocol::TemporarilyUnavailable
+            | Protocol::ServerError => Challenge::None,
+        }
+    }
+
+    /// The `error` of the token endpoint (RFC 6749 §5.2, RFC 8707 §2). RFC 6749 has no code for
+    /// what passes with time; clients know the one of §4.1.2.1.
+    pub(super) fn oauth_error(self) -> &'static str {
+        match self.protocol() {
+            Protocol::UnsupportedGrantType => "unsupported_grant_type",
+            Protocol::InvalidClient => "invalid_client",
+            Protocol::InvalidScope => "invalid_scope",
+            Protocol::InvalidTarget => "invalid_target",
+            Protocol::TemporarilyUnavailable => "temporarily_unavailable",
+            Protocol::ServerError => "server_error",
+            Protocol::Unasked
+            | Protocol::BearerRequest
+            | Protocol::InvalidToken
+            | Protocol::InsufficientScope
+            | Protocol::InvalidRequest => "invalid_request",
+        }
+    }
+
+    /// Seconds to wait where a later attempt may pass without anything else being done.
+    pub(super) fn wait(self) -> Option<u32> {
+        match self {
+            Self::UpstreamUnavailable | Self::UpstreamOverloaded | Self::Draining => Some(1),
+            other => (other.name() == ErrorName::RateLimited).then_some(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_stand_at_their_index() {
+        let mut seen = std::collections::HashSet::new();
+        for (place, reason) in Reason::ALL.iter().copied().enumerate() {
+            assert_eq!(reason.index(), place);
+            assert!(seen.insert(reason.code()), "{reason:?}");
+            let code = reason.code().bytes();
+            assert!(
+                code.clone().all(|b| b.is_ascii_lowercase() || b == b'_'),
+                "{reason:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn texts_need_no_escaping_anywhere() {
+        // RFC 6750 §3: error_description has no `"` and no `\`.
+        for reason in Reason::ALL.iter().copied() {
+            for text in [reason.text(), reason.detailed_text()] {
+                let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+                assert!(text.chars().all(plain), "{reason:?}");
+                assert!(!text.ends_with('.'), "{reason:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_agree_with_statuses() {
+        for reason in Reason::ALL.iter().copied() {
+            let want = match reason.status().as_u16() {
+                400 => ErrorName::BadRequest,
+                401 => ErrorName::Unauthorized,
+                403 => ErrorName::Forbidden,
+                404 => ErrorName::NotFound,
+                405 => ErrorName::MethodNotAllowed,
+                408 => ErrorName::RequestTimeout,
+                413 => ErrorName::PayloadTooLarge,
+                415 => ErrorName::UnsupportedMediaType,
+                417 => ErrorName::ExpectationFailed,
+                429 => ErrorName::RateLimited,
+                431 => ErrorName::HeaderTooLarge,
+                500 => ErrorName::InternalError,
+                502 | 503 => ErrorName::UpstreamUnavailable,
+                504 => ErrorName::UpstreamTimeout,
+                other => panic!("{reason:?} has {other}"),
+            };
+            assert_eq!(reason.name(), want, "{reason:?}");
+        }
+    }
+}
