@@ -223,6 +223,12 @@ impl VerifyingKey {
         self.parsed.verify_sig(message, signature).is_ok()
     }
 
+    /// The one algorithm that this key verifies.
+    #[expect(clippy::unused_self, reason = "keys of other kinds will have others")]
+    pub(crate) fn algorithm(&self) -> &'static str {
+        "RS256"
+    }
+
     pub(crate) fn kid(&self) -> &str {
         &self.kid
     }
