@@ -44,9 +44,9 @@ impl Shared {
         let workers = live.snapshot().workers;
         Self {
             live,
-            tokens: bearer::Cache {},
+            tokens: bearer::Cache::new(),
             secrets: oauth::SecretMemory {},
-            failures: policy::Failures {},
+            failures: policy::Failures::new(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),
         }

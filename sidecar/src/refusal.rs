@@ -373,21 +373,3 @@ mod tests {
         assert_eq!(bytes.len().to_string(), length);
     }
 }
-
-impl Reason {
-    pub(crate) const ALL: &'static [Self] = &[
-        Self::UpstreamUnavailable,
-        Self::UpstreamTimeout,
-        Self::UpstreamBroken,
-        Self::Panic,
-    ];
-
-    pub(crate) fn code(self) -> &'static str {
-        match self {
-            Self::UpstreamUnavailable => "upstream_unavailable",
-            Self::UpstreamTimeout => "upstream_timeout",
-            Self::UpstreamBroken => "upstream_broken",
-            Self::Panic => "panic",
-        }
-    }
-}
