@@ -8,3 +8,7 @@ pub mod config;
 pub mod expression;
 pub mod parameter;
 pub mod scheme;
+
+mod service;
+
+pub use service::{Body, Engine};
