@@ -11,17 +11,19 @@
 
 use std::error::Error;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use engine::Engine;
 use engine::admin::Admin;
-use engine::config::{EngineSettings, LogFormat, LogSettings};
+use engine::config::{EngineSettings, Log, LogFormat};
 use engine::scheme::Scheme;
 use engine::server::{Bound, Listening, Server};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// Read where no `--config` is given, if it is there.
+const CONFIG_FILE: &str = "config.json";
 /// A broken configuration, and wrong arguments, as clap has it.
 const EXIT_CONFIG: u8 = 2;
 
@@ -100,10 +102,20 @@ fn check(files: &[PathBuf]) -> ExitCode {
 }
 
 fn run(options: &Run) -> ExitCode {
-    let settings = match EngineSettings::load(options.config.as_deref(), &options.set) {
+    let here = Path::new(CONFIG_FILE);
+    let file = options
+        .config
+        .as_deref()
+        .or_else(|| here.exists().then_some(here));
+    let loaded = EngineSettings::load(file, &options.set);
+    let colours = std::io::stderr().is_terminal();
+    if !loaded.warnings.is_empty() {
+        eprintln!("{}", loaded.warnings.render(colours));
+    }
+    let settings = match loaded.outcome {
         Ok(settings) => settings,
         Err(faults) => {
-            eprintln!("{faults}");
+            eprintln!("{}", faults.render(colours));
             return ExitCode::from(EXIT_CONFIG);
         }
     };
@@ -140,7 +152,7 @@ fn fail(fault: &dyn Error) -> ExitCode {
 /// From listening to the end of the drain.
 async fn live(settings: EngineSettings, human: bool) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::new()?;
-    let bound = Bound::new(&settings.listen, settings.workers)?;
+    let bound = Bound::new(&settings.listen, workers(&settings))?;
     let admin = Admin::bind(&settings.admin)?;
     let probes = admin.addresses();
     let drain_timeout = settings.drain_timeout;
@@ -178,6 +190,13 @@ async fn live(settings: EngineSettings, human: bool) -> Result<(), Box<dyn Error
     end(server, drain_timeout, &mut signals).await;
     admin.abort();
     Ok(())
+}
+
+/// As configured, else the cores that the process was granted.
+fn workers(settings: &EngineSettings) -> usize {
+    settings.workers.unwrap_or_else(|| {
+        std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+    })
 }
 
 /// Drains; a second signal ends the program at once.
@@ -266,7 +285,7 @@ impl Face {
 }
 
 /// Human on a terminal, JSON otherwise, on standard error. True when it is for humans.
-fn start_log(settings: &LogSettings) -> bool {
+fn start_log(settings: &Log) -> bool {
     let human = match settings.format {
         Some(LogFormat::Human) => true,
         Some(LogFormat::Json) => false,

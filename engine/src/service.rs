@@ -29,8 +29,9 @@ pub(crate) use counts::Counts;
 pub use schemes::SchemesError;
 
 use crate::config::EngineSettings;
+use crate::environment::Limits;
 use crate::operations::{self, Arguments, Refusal, Target};
-use crate::processes::{Processes, Setup};
+use crate::processes::{Processes, Setup, Terms};
 use run::Answer;
 use schemes::Schemes;
 
@@ -78,13 +79,13 @@ impl Engine {
     /// An engine that answers 503 until [`Engine::load`] has ended.
     pub fn new(settings: EngineSettings) -> Self {
         let setup = Setup {
-            terms: settings.terms(),
+            terms: terms(&settings),
             ..Setup::default()
         };
         let processes = Processes::new(setup);
         Self {
             inner: Arc::new(Inner {
-                schemes: Schemes::new(settings.schemes.clone(), processes.clone()),
+                schemes: Schemes::new(&settings, processes.clone()),
                 settings,
                 processes,
                 counts: Counts::default(),
@@ -202,7 +203,7 @@ impl Engine {
                 doing: "loading its schemes",
             });
         }
-        let body = operations::read(body, self.inner.settings.limits.body).await?;
+        let body = operations::read(body, self.inner.settings.limits.body as u64).await?;
         let mut arguments = Arguments::of(target, parts, &body).await?;
         operations::Request::decode(&mut arguments)
     }
@@ -241,6 +242,21 @@ impl Engine {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
+    }
+}
+
+fn terms(settings: &EngineSettings) -> Terms {
+    let limits = &settings.limits;
+    Terms {
+        limits: Limits {
+            instances: limits.instances,
+            history: limits.history,
+            parameter_bytes: limits.parameter_bytes,
+            auto_hops: limits.auto_hops,
+            waiting: limits.waiting,
+            ..Limits::default()
+        },
+        assert_absent_tenant: settings.assert_null_or_whitespace_tenant_id,
     }
 }
 

@@ -85,6 +85,10 @@ impl Engine {
                 ErrorName::ParameterInvalid,
                 &format!("parameter `schemeCode` is `{given}`, but the scheme's Name is `{named}`"),
             ),
+            Err(Fault::Scheme(StoreError::TooLarge { max })) => Answer::failure(
+                ErrorName::LimitExceeded,
+                &format!("the scheme is larger than the limit of {max} bytes"),
+            ),
             Err(Fault::Scheme(StoreError::Invalid(faults))) => match answer::scheme_invalid(&faults)
             {
                 Ok(body) => Answer {

@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use settings::watch::{Print, Timing, Watched, Watcher};
 use uuid::Uuid;
 
+use crate::config::EngineSettings;
 use crate::failure::Failure;
 use crate::processes::Processes;
 use crate::scheme::{self, Scheme, SchemeFaults};
@@ -42,6 +43,10 @@ pub(super) enum StoreError {
         named: Arc<str>,
     },
     Invalid(SchemeFaults),
+    /// Over `Engine.Limits.SchemeBytes`.
+    TooLarge {
+        max: usize,
+    },
 }
 
 /// The schemes of an engine.
@@ -52,6 +57,8 @@ pub(super) struct Schemes {
 
 struct Shared {
     folder: PathBuf,
+    /// Bytes of one scheme; the parser has a bound of its own.
+    bytes_max: usize,
     processes: Processes,
     /// Of all codes ever stored: how many versions there were.
     versions: Mutex<HashMap<Arc<str>, u64>>,
@@ -76,10 +83,11 @@ struct Known {
 }
 
 impl Schemes {
-    pub(super) fn new(folder: PathBuf, processes: Processes) -> Self {
+    pub(super) fn new(settings: &EngineSettings, processes: Processes) -> Self {
         Self {
             shared: Arc::new(Shared {
-                folder,
+                folder: settings.schemes.clone(),
+                bytes_max: settings.limits.scheme_bytes,
                 processes,
                 versions: Mutex::default(),
                 files: Mutex::default(),
@@ -112,6 +120,10 @@ impl Schemes {
 
     /// Stores an upload as the newest version of `code`; the number of that version.
     pub(super) fn store(&self, code: &str, source: &str) -> Result<u64, StoreError> {
+        let max = self.shared.bytes_max;
+        if source.len() > max {
+            return Err(StoreError::TooLarge { max });
+        }
         let parsed = Scheme::parse(source, Some(code)).map_err(StoreError::Invalid)?;
         if &*parsed.scheme.code != code {
             return Err(StoreError::OtherName {
@@ -202,6 +214,13 @@ impl Shared {
         content: &[u8],
     ) -> Option<(Arc<str>, Uuid)> {
         let name = path.file_name()?.to_string_lossy();
+        if content.len() > self.bytes_max {
+            tracing::error!(
+                path = %path.display(), max = self.bytes_max,
+                "scheme file left out: it is larger than Engine.Limits.SchemeBytes"
+            );
+            return None;
+        }
         let parsed = match Scheme::parse_bytes(content, Some(&name)) {
             Ok(parsed) => parsed,
             Err(faults) => {
