@@ -263,7 +263,7 @@ impl Face {
         if !self.human {
             tracing::info!(
                 listening = %self.listening, probes, schemes = state.schemes,
-                broken = state.schemes_broken, "listening; memory only"
+                broken = state.schemes_broken, "listening"
             );
             return;
         }
@@ -280,7 +280,6 @@ impl Face {
             "  Schemes: {} loaded, {} with faults and left out",
             state.schemes, state.schemes_broken
         );
-        println!("  Memory only: instances, users and uploaded schemes end with this program.");
     }
 }
 
