@@ -6,17 +6,22 @@
 //! says which operations and parameters there are; nothing here repeats it.
 //! Elsewhere: what an operation does (`processes`, `registry`, `users`).
 
+pub(crate) mod answer;
 mod arguments;
 mod content;
 mod json;
 mod refusal;
+mod request;
 mod target;
 mod urlencoded;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use arguments::{Arguments, Given};
+pub(crate) use arguments::Arguments;
+#[cfg(test)]
+use arguments::Given;
 pub(crate) use content::read;
 pub(crate) use refusal::Refusal;
+pub(crate) use request::{Level, NewUser, Page, Request, UserEdit, UserRequest, is_about_users};
 pub(crate) use target::Target;

@@ -40,7 +40,11 @@ pub struct Admitted {
 pub async fn serve(
     _worker: &Worker,
     _connection: &Connection,
-    _request: http::Request<Incoming>,
+    request: http::Request<Incoming>,
 ) -> http::Response<ResponseBody> {
-    todo!()
+    use http_body_util::BodyExt;
+    let _ = request.into_body().collect().await;
+    let mut response = http::Response::new(ResponseBody::Full(bytes::Bytes::from_static(b"none")));
+    *response.status_mut() = http::StatusCode::NOT_FOUND;
+    response
 }

@@ -186,6 +186,17 @@ impl<'a> Arguments<'a> {
         std::mem::take(&mut self.process)
     }
 
+    /// Whether the parameter was given, with whatever value.
+    pub(crate) fn is_given(&self, name: &'static str) -> bool {
+        let (place, _) = self.parameter(name);
+        match &self.named[place] {
+            None => false,
+            Some((_, Given::Text(text))) => !text.is_empty(),
+            Some((_, Given::Json(raw))) => raw.get() != "null",
+            Some((_, Given::Texts(_))) => true,
+        }
+    }
+
     /// The value of a parameter that must be there.
     pub(crate) fn required<T>(
         &mut self,

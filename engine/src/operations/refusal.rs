@@ -37,8 +37,8 @@ pub(crate) enum Refusal {
         name: Cow<'static, str>,
         problem: Problem,
     },
-    #[error("this version of the engine does not run `{operation}`")]
-    NotSupported { operation: &'static str },
+    #[error("this version of the engine does not run {what}")]
+    NotSupported { what: &'static str },
     #[error("the user operations are switched off (WorkflowApi.BlockUserApi)")]
     UserApiBlocked,
     #[error("the engine is {doing}; try again in a moment")]
@@ -92,8 +92,6 @@ pub(crate) enum Problem {
     NotBoolean,
     #[error("not a whole number from 0 to 9007199254740991")]
     NotInteger,
-    #[error("not an instant such as 2026-02-03T04:05:06Z")]
-    NotDateTime,
     #[error("given twice with different values; send it once")]
     Contradictory,
 }
