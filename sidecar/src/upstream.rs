@@ -12,7 +12,8 @@ impl Upstream {
     pub async fn forward(
         &self,
         _admitted: Admitted,
+        _counters: &crate::admin::Counters,
     ) -> Result<http::Response<ResponseBody>, Refusal> {
-        todo!()
+        Err(crate::refusal::Reason::UpstreamUnavailable.into())
     }
 }

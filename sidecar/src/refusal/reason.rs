@@ -260,6 +260,8 @@ reasons! {
     // Behind the gate, and the sidecar itself.
     UpstreamUnavailable "upstream_unavailable" 503 UpstreamUnavailable TemporarilyUnavailable
         "the engine cannot be reached";
+    UpstreamOverloaded "upstream_overloaded" 503 UpstreamUnavailable TemporarilyUnavailable
+        "too many requests wait for the engine";
     UpstreamBroken "upstream_broken" 502 UpstreamUnavailable ServerError
         "the engine's answer broke off or is malformed";
     UpstreamTimeout "upstream_timeout" 504 UpstreamTimeout TemporarilyUnavailable
@@ -322,7 +324,7 @@ impl Reason {
     /// Seconds to wait where a later attempt may pass without anything else being done.
     pub(super) fn wait(self) -> Option<u32> {
         match self {
-            Self::UpstreamUnavailable | Self::Draining => Some(1),
+            Self::UpstreamUnavailable | Self::UpstreamOverloaded | Self::Draining => Some(1),
             other => (other.name() == ErrorName::RateLimited).then_some(1),
         }
     }
