@@ -7,3 +7,7 @@
 pub mod expression;
 pub mod parameter;
 pub mod scheme;
+
+mod service;
+
+pub use service::{Body, Engine};

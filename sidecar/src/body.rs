@@ -1,39 +1,255 @@
 //! The two bodies that stream through the sidecar.
+//!
+//! In: what a client sends ([`RequestBody`]), what the engine answers ([`ResponseBody`]). Out: the
+//! same bytes, moved and not copied, with the length known wherever it was known.
+//! Rules: `Limits.Body` bounds a request's size, `Limits.BodyRate` how slowly it may come.
+//! Elsewhere: the connection that a response streams from (`upstream`).
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::config::Limits;
+use crate::upstream;
 
 /// What a client sends on: bounded in size, streamed with back pressure.
 pub enum RequestBody {
-    /// No body.
+    /// No body, so no framing either.
     Empty,
-    /// Read whole because a rule had to see it.
+    /// Read whole: a rule had to see it, or it was there at once.
     Full(Bytes),
     /// As it comes.
-    Stream(Incoming),
+    Stream(Inbound),
 }
-
-/// The body is larger than allowed.
-#[derive(Debug)]
-pub struct Fault;
 
 impl RequestBody {
     /// The body of a request under `limits`.
+    ///
+    /// # Errors
+    /// [`Fault::TooLarge`] when its announced length alone is over `Limits.Body`.
     pub fn new(incoming: Incoming, limits: &Limits) -> Result<Self, Fault> {
         if incoming.is_end_stream() {
-            Ok(Self::Empty)
-        } else if incoming.size_hint().lower() > limits.body {
-            Err(Fault)
-        } else {
-            Ok(Self::Stream(incoming))
+            return Ok(Self::Empty);
+        }
+        if incoming.size_hint().lower() > limits.body {
+            let limit = limits.body;
+            return Err(Fault::TooLarge { limit });
+        }
+        Ok(Self::Stream(Inbound {
+            incoming,
+            first: None,
+            left: limits.body,
+            limit: limits.body,
+            pace: Pace::new(limits.body_rate, limits.body_rate_grace),
+        }))
+    }
+
+    /// A stream that is already here whole becomes [`RequestBody::Full`]: it can be sent a second
+    /// time, and leaves in one write with the head. Never waits.
+    ///
+    /// # Errors
+    /// As the stream's own.
+    pub(crate) fn settle(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
+        let Self::Stream(stream) = self else {
+            return Ok(());
+        };
+        if stream.first.is_some() {
+            return Ok(());
+        }
+        match stream.poll_data(cx) {
+            Poll::Pending => {}
+            Poll::Ready(None) => *self = Self::Empty,
+            Poll::Ready(Some(Err(fault))) => return Err(fault),
+            Poll::Ready(Some(Ok(data))) => {
+                if stream.incoming.is_end_stream() {
+                    *self = Self::Full(data);
+                } else {
+                    stream.first = Some(data);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(data) => {
+                let data = std::mem::take(data);
+                *self = Self::Empty;
+                Poll::Ready((!data.is_empty()).then(|| Ok(Frame::data(data))))
+            }
+            Self::Stream(stream) => stream.poll_frame(cx),
         }
     }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(data) => data.is_empty(),
+            Self::Stream(stream) => stream.first.is_none() && stream.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Full(data) => SizeHint::with_exact(data.len() as u64),
+            Self::Stream(stream) => stream.size_hint(),
+        }
+    }
+}
+
+/// A request body on its way in. It yields data only: trailers could carry past the gate what the
+/// gate removes from the head.
+pub struct Inbound {
+    incoming: Incoming,
+    /// Taken by [`RequestBody::settle`], not yet sent on.
+    first: Option<Bytes>,
+    /// Bytes that may still come.
+    left: u64,
+    limit: u64,
+    pace: Pace,
+}
+
+impl Inbound {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        match self.poll_data(cx) {
+            Poll::Ready(data) => {
+                self.pace.came();
+                Poll::Ready(data.map(|data| data.map(Frame::data)))
+            }
+            Poll::Pending => {
+                ready!(self.pace.poll_too_slow(cx));
+                let rate = self.pace.rate;
+                Poll::Ready(Some(Err(Fault::TooSlow { rate })))
+            }
+        }
+    }
+
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
+        loop {
+            let Some(frame) = ready!(Pin::new(&mut self.incoming).poll_frame(cx)) else {
+                return Poll::Ready(None);
+            };
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(cause) => return Poll::Ready(Some(Err(Fault::Client(cause)))),
+            };
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            let length = data.len() as u64;
+            let Some(left) = self.left.checked_sub(length) else {
+                let limit = self.limit;
+                return Poll::Ready(Some(Err(Fault::TooLarge { limit })));
+            };
+            self.left = left;
+            self.pace.received += length;
+            return Poll::Ready(Some(Ok(data)));
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let hint = self.incoming.size_hint();
+        let first = self.first.as_ref().map_or(0, Bytes::len) as u64;
+        match hint.exact() {
+            Some(rest) => SizeHint::with_exact(rest + first),
+            None => SizeHint::new(),
+        }
+    }
+}
+
+/// How long a body may keep us waiting: the grace, and a second for every `rate` bytes that came.
+/// Only time spent waiting for the client counts, never the engine's back pressure.
+struct Pace {
+    /// Bytes a second; 0 is no demand.
+    rate: u64,
+    grace: Duration,
+    received: u64,
+    waited: Duration,
+    waiting_since: Option<Instant>,
+    /// Made on the first wait, so a body that is already here costs no timer. May stand too early:
+    /// what came since then has earned more time, which is looked up when it rings.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Pace {
+    fn new(rate: u64, grace: Duration) -> Self {
+        Self {
+            rate,
+            grace,
+            received: 0,
+            waited: Duration::ZERO,
+            waiting_since: None,
+            alarm: None,
+        }
+    }
+
+    fn came(&mut self) {
+        if let Some(since) = self.waiting_since.take() {
+            self.waited += since.elapsed();
+        }
+    }
+
+    /// Ready when the client has used up its time.
+    fn poll_too_slow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.rate == 0 {
+            return Poll::Pending;
+        }
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let earned = Duration::from_millis(self.received.saturating_mul(1000) / self.rate);
+        let allowed = (self.grace.saturating_add(earned)).saturating_sub(self.waited);
+        let Some(deadline) = since.checked_add(allowed) else {
+            return Poll::Pending;
+        };
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        while alarm.as_mut().poll(cx).is_ready() {
+            if alarm.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            alarm.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+/// Why a request body cannot be read on. The client's doing, each of them.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// 413.
+    #[error("the request body is over {limit} bytes")]
+    TooLarge {
+        /// `Limits.Body`.
+        limit: u64,
+    },
+    /// 408.
+    #[error("the request body came slower than {rate} bytes a second")]
+    TooSlow {
+        /// `Limits.BodyRate`.
+        rate: u64,
+    },
+    /// It broke off, or its framing is wrong.
+    #[error("the request body broke off")]
+    Client(#[source] hyper::Error),
 }
 
 /// What goes back to a client.
@@ -42,26 +258,33 @@ pub enum ResponseBody {
     Empty,
     /// Whole.
     Full(Bytes),
-    /// Streams.
-    Upstream(Incoming),
+    /// Streams from a connection of the pool, which gets it back when the body has ended.
+    Upstream(upstream::Outbound),
+    /// The engine linked into this process.
+    #[cfg(feature = "embedded")]
+    Embedded(engine::Body),
 }
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut *self {
             Self::Empty => Poll::Ready(None),
             Self::Full(data) => {
                 let data = std::mem::take(data);
                 *self = Self::Empty;
-                Poll::Ready(Some(Ok(Frame::data(data))))
+                Poll::Ready((!data.is_empty()).then(|| Ok(Frame::data(data))))
             }
-            Self::Upstream(incoming) => Pin::new(incoming).poll_frame(cx),
+            Self::Upstream(body) => body.poll_frame(cx).map_err(Broken::Upstream),
+            #[cfg(feature = "embedded")]
+            Self::Embedded(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|cause| Broken::Engine(cause.into())),
         }
     }
 
@@ -69,7 +292,9 @@ impl Body for ResponseBody {
         match self {
             Self::Empty => true,
             Self::Full(data) => data.is_empty(),
-            Self::Upstream(incoming) => incoming.is_end_stream(),
+            Self::Upstream(body) => body.is_end_stream(),
+            #[cfg(feature = "embedded")]
+            Self::Embedded(body) => body.is_end_stream(),
         }
     }
 
@@ -77,7 +302,21 @@ impl Body for ResponseBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(data) => SizeHint::with_exact(data.len() as u64),
-            Self::Upstream(incoming) => incoming.size_hint(),
+            Self::Upstream(body) => body.size_hint(),
+            #[cfg(feature = "embedded")]
+            Self::Embedded(body) => body.size_hint(),
         }
     }
+}
+
+/// A response broke after its head was out; the client's connection or stream is cut, so that it
+/// cannot take a part for the whole.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The upstream closed early, or sent what is no HTTP.
+    #[error("the upstream's response broke off")]
+    Upstream(#[source] hyper::Error),
+    /// The embedded engine failed while it answered.
+    #[error("the engine's response broke off")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
