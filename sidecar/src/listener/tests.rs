@@ -79,6 +79,9 @@ fn snapshot(limits: Limits, certificate: Certificate) -> Snapshot {
         limits,
         cors_origins: config::CorsOrigins::None,
         detailed_refusals: false,
+        console: false,
+        #[cfg(feature = "embedded")]
+        engine: None,
         log: config::LogSettings {
             format: None,
             level: tracing::Level::INFO,
