@@ -1,6 +1,6 @@
-//! A configuration file, read, parsed, overridden and with its names checked.
+//! A configuration file, read, parsed and overridden.
 //!
-//! In: where the file is, `--set` arguments, which program asks. Out: a [`Document`] to read
+//! In: where the file is, `--set` arguments. Out: a [`Document`] to read
 //! objects from, unless the file does not parse, and the [`Reading`] with what was found.
 //! Rules: UTF-8 with or without a byte order mark, 8 MiB at most, a regular file.
 
@@ -35,8 +35,6 @@ pub struct Input<'a> {
     pub file: Option<&'a Path>,
     /// `Key.Path=value`, applied in this order.
     pub overrides: &'a [String],
-    /// Whose keys are checked.
-    pub program: Program,
     /// The environment; [`Input::process_env`] but in tests.
     pub env: fn(&str) -> Option<OsString>,
 }
@@ -83,8 +81,12 @@ impl Document {
         for argument in input.overrides {
             overrides::apply(argument, &mut root, &mut reading.faults);
         }
-        names::check(&root, input.program, &mut reading.faults);
         Self { root }
+    }
+
+    /// Reports unknown names and keys of later versions, as far as they concern `program`.
+    pub fn check_names(&self, program: Program, reading: &mut Reading) {
+        names::check(&self.root, program, &mut reading.faults);
     }
 
     /// The object that the file is.

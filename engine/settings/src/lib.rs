@@ -26,6 +26,7 @@ pub mod scalar;
 mod schema;
 mod table;
 mod tree;
+pub mod url;
 pub mod watch;
 
 pub use document::{Document, Input};

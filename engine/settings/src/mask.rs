@@ -161,10 +161,7 @@ mod tests {
 
     #[test]
     fn of_a_broken_text_one_punctuation_mark_stays() {
-        assert_eq!(
-            masked_whole("{ \"ä\": x,\n}", 8),
-            "* ****: *,\n*".replace(':', "*")
-        );
+        assert_eq!(masked_whole("{ \"ä\": x,\n}", 9), "* ***** *,\n*");
         assert_eq!(masked_whole("a:b", 1), "*:*");
     }
 }

@@ -53,9 +53,9 @@ impl<'t> Walk<'_, 't> {
     }
 
     fn known(&mut self, member: &'t Member, key: &'static Key, path: &str) {
-        let concerned = match key.program {
-            Program::Both => true,
-            other => other == self.program,
+        let concerned = match (key.program, self.program) {
+            (Program::Both, _) | (_, Program::Both) => true,
+            (of_key, asking) => of_key == asking,
         };
         if !concerned {
             return;

@@ -127,16 +127,8 @@ impl<'a> Object<'a> {
     /// An object; absent, an empty one with the same keys.
     #[must_use]
     pub fn object(&self, reading: &mut Reading, name: &str) -> Object<'a> {
-        let (keys, node) = match self.field(reading, name) {
-            Some((key, node)) => (key.kind.keys(), node),
-            None => (None, None),
-        };
-        let mut object = Object {
-            members: &[],
-            mark: self.mark,
-            keys: keys.unwrap_or(self.keys),
-            path: self.name(name),
-        };
+        let node = self.field(reading, name).and_then(|(_, node)| node);
+        let mut object = self.object_defaults(name);
         match node.map(|node| (node, &node.data)) {
             Some((node, Data::Object(members))) => {
                 object.members = members;
@@ -151,6 +143,18 @@ impl<'a> Object<'a> {
             None => {}
         }
         object
+    }
+
+    /// An object with the keys of `name` and no values: for one that was written as a string.
+    #[must_use]
+    pub fn object_defaults(&self, name: &str) -> Object<'a> {
+        let keys = self.keys.find(name).and_then(|key| key.kind.keys());
+        Object {
+            members: &[],
+            mark: self.mark,
+            keys: keys.unwrap_or(self.keys),
+            path: self.name(name),
+        }
     }
 
     /// A list of objects; absent, an empty one.
