@@ -178,7 +178,13 @@ fn development(folder: &tempfile::TempDir) -> Certificate {
 }
 
 fn make_upstream() -> MakeUpstream {
-    Arc::new(|_shared| Upstream {})
+    Arc::new(|shared| {
+        Upstream::new(
+            &shared.live,
+            #[cfg(feature = "embedded")]
+            None,
+        )
+    })
 }
 
 /// Sends a whole request and reads a whole answer; the status line.
