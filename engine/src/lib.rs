@@ -4,6 +4,7 @@
 //! request ─▶ operations (decode) ─▶ Command ─▶ instance cell ─▶ interpreter ─▶ Changes ─▶ store ─▶ publish ─▶ encode
 //! ```
 
+pub mod config;
 pub mod expression;
 pub mod parameter;
 pub mod scheme;

@@ -13,10 +13,13 @@ pub mod config;
 pub mod gate;
 pub mod keys;
 pub mod listener;
+pub mod logging;
 pub mod oauth;
 pub mod policy;
 pub mod refusal;
+mod server;
 pub mod upstream;
+mod worker;
 
 use std::sync::Arc;
 
@@ -32,6 +35,23 @@ pub struct Shared {
     pub failures: policy::Failures,
     /// One set of counters for each worker.
     pub metrics: admin::Metrics,
+    /// What probes are told.
+    pub health: admin::Health,
+}
+
+impl Shared {
+    /// Starts with `live`, nothing remembered, nothing counted.
+    pub(crate) fn new(live: config::Live) -> Self {
+        let workers = live.snapshot().workers;
+        Self {
+            live,
+            tokens: bearer::Cache::new(),
+            secrets: oauth::SecretMemory::new(),
+            failures: policy::Failures::new(),
+            metrics: admin::Metrics::new(workers),
+            health: admin::Health::new(),
+        }
+    }
 }
 
 /// What one worker (a single-threaded runtime) has to itself.

@@ -37,8 +37,6 @@ pub struct Metrics {
     pub(crate) reloads_failed: AtomicU64,
     /// Unix seconds of the last configuration that was put in force.
     pub(crate) reload_applied_at: AtomicU64,
-    /// Log lines that were dropped because the sink was full.
-    pub(crate) log_dropped: AtomicU64,
     pub(crate) started_at: u64,
 }
 
@@ -53,7 +51,6 @@ impl Metrics {
             reloads_applied: AtomicU64::new(0),
             reloads_failed: AtomicU64::new(0),
             reload_applied_at: AtomicU64::new(now),
-            log_dropped: AtomicU64::new(0),
             started_at: now,
         }
     }
@@ -97,10 +94,11 @@ impl Metrics {
         self.routes.names()
     }
 
-    /// Connections open on all workers.
-    pub fn connections_open(&self) -> usize {
-        let open: i64 = self.workers.iter().map(|w| w.open.load(Relaxed)).sum();
-        usize::try_from(open).unwrap_or(0)
+    /// Requests under way on all workers.
+    pub fn in_flight(&self) -> usize {
+        let workers = self.workers.iter();
+        let under_way: i64 = workers.map(|w| w.in_flight.load(Relaxed)).sum();
+        usize::try_from(under_way).unwrap_or(0)
     }
 }
 
@@ -120,6 +118,7 @@ pub struct Counters {
     panics: AtomicU64,
     in_flight: AtomicI64,
     open: AtomicI64,
+    parked: AtomicI64,
     accepted: AtomicU64,
     accept_errors: AtomicU64,
     handshakes_failed: AtomicU64,
@@ -144,6 +143,7 @@ impl Counters {
             panics: AtomicU64::new(0),
             in_flight: AtomicI64::new(0),
             open: AtomicI64::new(0),
+            parked: AtomicI64::new(0),
             accepted: AtomicU64::new(0),
             accept_errors: AtomicU64::new(0),
             handshakes_failed: AtomicU64::new(0),
@@ -214,10 +214,12 @@ impl Counters {
         self.panics.fetch_add(1, Relaxed);
     }
 
-    /// A request is under way until the guard is dropped.
-    pub fn in_flight(&self) -> InFlight<'_> {
+    pub(crate) fn request_begun(&self) {
         self.in_flight.fetch_add(1, Relaxed);
-        InFlight(&self.in_flight)
+    }
+
+    pub(crate) fn request_ended(&self) {
+        self.in_flight.fetch_sub(1, Relaxed);
     }
 
     pub(crate) fn connection_accepted(&self) {
@@ -230,6 +232,11 @@ impl Counters {
 
     pub(crate) fn connection_ended(&self) {
         self.open.fetch_sub(1, Relaxed);
+    }
+
+    pub(crate) fn connection_parked(&self) -> Parked<'_> {
+        self.parked.fetch_add(1, Relaxed);
+        Parked(&self.parked)
     }
 
     pub(crate) fn connection_closed_by(&self, limit: ConnectionLimit) {
@@ -289,6 +296,7 @@ impl Counters {
             accept_errors: self.accept_errors.load(Relaxed),
             handshakes_failed: self.handshakes_failed.load(Relaxed),
             open: self.open.load(Relaxed),
+            parked: self.parked.load(Relaxed),
             in_flight: self.in_flight.load(Relaxed),
         }
     }
@@ -305,6 +313,7 @@ pub(crate) struct Plain {
     pub(crate) accept_errors: u64,
     pub(crate) handshakes_failed: u64,
     pub(crate) open: i64,
+    pub(crate) parked: i64,
     pub(crate) in_flight: i64,
 }
 
@@ -321,15 +330,16 @@ impl std::ops::Add for Plain {
             accept_errors: self.accept_errors + other.accept_errors,
             handshakes_failed: self.handshakes_failed + other.handshakes_failed,
             open: self.open + other.open,
+            parked: self.parked + other.parked,
             in_flight: self.in_flight + other.in_flight,
         }
     }
 }
 
-/// Counts one request as under way.
-pub struct InFlight<'a>(&'a AtomicI64);
+/// Counts a connection as parked until it is dropped.
+pub(crate) struct Parked<'a>(&'a AtomicI64);
 
-impl Drop for InFlight<'_> {
+impl Drop for Parked<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }

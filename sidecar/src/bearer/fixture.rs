@@ -97,6 +97,9 @@ pub(crate) fn snapshot() -> Snapshot {
             preserve_host: false,
             forward_token: false,
         },
+        #[cfg(feature = "embedded")]
+        engine: None,
+        console: false,
         block_user_api: false,
         strict_http_status: false,
         limits: limits(),
