@@ -13,6 +13,7 @@ pub mod config;
 pub mod gate;
 pub mod keys;
 pub mod listener;
+pub mod logging;
 pub mod oauth;
 pub mod policy;
 pub mod refusal;
@@ -45,7 +46,7 @@ impl Shared {
         Self {
             live,
             tokens: bearer::Cache::new(),
-            secrets: oauth::SecretMemory {},
+            secrets: oauth::SecretMemory::new(),
             failures: policy::Failures::new(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),
