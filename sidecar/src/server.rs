@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::Shared;
-use crate::config::Snapshot;
+use crate::config::{Live, Snapshot};
 use crate::listener::{self, BindError, Handover, Open, Seats, Sockets};
 use crate::upstream::Upstream;
 use crate::worker::{self, Command};
@@ -43,31 +43,6 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
 }
 
-/// What a new snapshot could not change while running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NeedsRestart {
-    /// `Workers`.
-    Workers,
-    /// `Admin.Url`.
-    AdminUrl,
-    /// `DataFolder`.
-    DataFolder,
-    /// `Upstream` from or to `"embedded"`.
-    Upstream,
-}
-
-impl NeedsRestart {
-    /// The configuration's key.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Workers => "Workers",
-            Self::AdminUrl => "Admin.Url",
-            Self::DataFolder => "DataFolder",
-            Self::Upstream => "Upstream",
-        }
-    }
-}
-
 /// The workers and what they listen on.
 pub(crate) struct Server {
     shared: Arc<Shared>,
@@ -85,15 +60,16 @@ struct Handle {
 }
 
 impl Server {
-    /// Binds every address of the snapshot in force, then starts the workers.
+    /// Binds every address of `first`, puts it in force, then starts the workers.
     pub(crate) async fn start(
-        shared: Arc<Shared>,
+        mut first: Snapshot,
         make_upstream: &MakeUpstream,
     ) -> Result<Self, StartError> {
-        let snapshot = shared.live.snapshot();
-        let count = snapshot.workers.max(1);
+        let count = first.workers.max(1);
         let mut sockets = Sockets::default();
-        let change = sockets.plan(&snapshot.listen, count)?;
+        let change = sockets.plan(&first.listen, count)?;
+        change.name_ports(&mut first);
+        let shared = Arc::new(Shared::new(Live::new(Arc::new(first))));
         let tls = listener::server_config(Arc::clone(&shared))?;
         let seats = Seats::new();
         let open: Vec<_> = (0..count).map(|_| Open::new()).collect();
@@ -139,15 +115,19 @@ impl Server {
     /// bound nothing changes.
     pub(crate) async fn apply(
         &mut self,
-        next: Arc<Snapshot>,
-    ) -> Result<Vec<NeedsRestart>, StartError> {
-        let before = self.shared.live.snapshot();
+        mut next: Snapshot,
+        needs_restart: Vec<&'static str>,
+    ) -> Result<(), StartError> {
         let change = self.sockets.plan(&next.listen, self.workers.len())?;
-        let restart = needs_restart(&before, &next);
-        self.shared.live.swap(next);
+        change.name_ports(&mut next);
+        self.shared.live.replace(Arc::new(next), needs_restart);
         let (added, retired) = self.sockets.apply(change);
-        self.listen(added, retired).await?;
-        Ok(restart)
+        self.listen(added, retired).await
+    }
+
+    /// What the workers share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     async fn listen(
@@ -194,24 +174,4 @@ impl Server {
             }
         }
     }
-}
-
-fn needs_restart(before: &Snapshot, next: &Snapshot) -> Vec<NeedsRestart> {
-    let embedded = |snapshot: &Snapshot| {
-        matches!(
-            snapshot.upstream.endpoint,
-            crate::config::Endpoint::Embedded
-        )
-    };
-    let changes = [
-        (before.workers != next.workers, NeedsRestart::Workers),
-        (before.admin_url != next.admin_url, NeedsRestart::AdminUrl),
-        (
-            before.data_folder != next.data_folder,
-            NeedsRestart::DataFolder,
-        ),
-        (embedded(before) != embedded(next), NeedsRestart::Upstream),
-    ];
-    let changed = changes.into_iter().filter(|(changed, _)| *changed);
-    changed.map(|(_, what)| what).collect()
 }

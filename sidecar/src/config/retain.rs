@@ -22,10 +22,6 @@ pub(super) fn retain(
         );
         waiting.push(key);
     };
-    if draft.listen != in_force.listen {
-        report("Url", draft.listen_mark);
-        draft.listen.clone_from(&in_force.listen);
-    }
     if draft.admin_url != in_force.admin_url {
         report("Admin.Url", draft.admin_mark);
         draft.admin_url = in_force.admin_url.clone();

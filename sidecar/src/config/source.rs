@@ -68,10 +68,6 @@ impl Source {
             let reading = &mut reading.reading;
             if let Some(previous) = previous {
                 needs_restart = retain::retain(&mut draft, previous, reading);
-                // A listener that stays in force may be the one that others reach.
-                if needs_restart.contains(&"Url") {
-                    checks::exposure(&draft, &draft.listen, reading);
-                }
             }
             finish(draft, previous, reading)
         });

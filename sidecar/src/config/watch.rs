@@ -7,12 +7,15 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
 
 use settings::Severity;
 use settings::watch::{self, Timing, Watched, Watcher};
 
-use super::{Faults, Live, Loaded, Source};
+use super::{Faults, Live, Loaded, Snapshot, Source};
+
+/// Puts a snapshot in force with [`Live::replace`], now or once what it needs is there; or says why
+/// it cannot be. The second argument: keys whose new value waits for a restart.
+pub type Apply = Box<dyn FnMut(Snapshot, Vec<&'static str>) -> Result<(), String> + Send>;
 
 /// Keeps a [`Live`] up to date, on a thread of its own. Dropping it ends that thread.
 pub struct Reloader {
@@ -42,8 +45,9 @@ impl Reloader {
         live: Live,
         watched: Vec<Watched>,
         warnings: &Faults,
+        apply: Apply,
     ) -> io::Result<Self> {
-        Self::start_timed(source, live, watched, warnings, Timing::default())
+        Self::start_timed(source, live, watched, warnings, apply, Timing::default())
     }
 
     pub(super) fn start_timed(
@@ -51,11 +55,13 @@ impl Reloader {
         live: Live,
         watched: Vec<Watched>,
         warnings: &Faults,
+        apply: Apply,
         timing: Timing,
     ) -> io::Result<Self> {
         let mut state = State {
             source,
             live,
+            apply,
             in_force: watched.clone(),
             drawn: None,
             warned: messages(warnings),
@@ -75,6 +81,7 @@ impl Reloader {
 struct State {
     source: Source,
     live: Live,
+    apply: Apply,
     /// The content of the snapshot in force.
     in_force: Vec<Watched>,
     /// The faults that were logged last, so that they are logged once.
@@ -100,24 +107,30 @@ impl State {
             }
             Ok(snapshot) => {
                 let generation = snapshot.generation;
-                self.in_force.clone_from(&watched);
-                self.drawn = None;
-                self.live.replace(Arc::new(snapshot), needs_restart);
-                tracing::info!(generation, "the changed configuration is in force");
-                self.warn(&warnings);
-            }
-            Err(faults) => {
-                let drawn = faults.render(false);
-                if self.drawn.as_ref() != Some(&drawn) {
-                    tracing::error!(
-                        "the changed configuration is not valid; the old one stays in force\n{drawn}"
-                    );
-                    self.live.failed(&drawn);
-                    self.drawn = Some(drawn);
+                match (self.apply)(snapshot, needs_restart) {
+                    Ok(()) => {
+                        self.in_force.clone_from(&watched);
+                        self.drawn = None;
+                        tracing::info!(generation, "the changed configuration is in force");
+                        self.warn(&warnings);
+                    }
+                    Err(fault) => self.refuse(fault),
                 }
             }
+            Err(faults) => self.refuse(faults.render(false)),
         }
         watched
+    }
+
+    /// Logs why the content is not taken, once.
+    fn refuse(&mut self, drawn: String) {
+        if self.drawn.as_ref() != Some(&drawn) {
+            tracing::error!(
+                "the changed configuration is not valid; the old one stays in force\n{drawn}"
+            );
+            self.live.failed(&drawn);
+            self.drawn = Some(drawn);
+        }
     }
 
     /// Logs what was not logged before.
