@@ -11,4 +11,4 @@ pub mod scheme;
 
 mod service;
 
-pub use service::{Body, Engine};
+pub use service::{Body, Engine, SchemesError, State};

@@ -12,7 +12,34 @@ use http_body_util::{BodyExt, Full};
 #[derive(Clone, Default)]
 pub struct Engine {}
 
+/// Stand-in.
+#[derive(Debug, thiserror::Error)]
+#[error("stand-in")]
+pub struct SchemesError;
+
+/// Stand-in.
+pub struct State {
+    /// Schemes that can be started.
+    pub schemes: usize,
+}
+
 impl Engine {
+    /// Stand-in.
+    pub fn start(_settings: crate::config::EngineSettings) -> Result<Self, SchemesError> {
+        Ok(Self {})
+    }
+
+    /// Stand-in.
+    pub fn reload_schemes(&self) {}
+
+    /// Stand-in.
+    pub fn begin_drain(&self) {}
+
+    /// Stand-in.
+    pub fn state(&self) -> State {
+        State { schemes: 0 }
+    }
+
     /// Answers one request.
     pub async fn call<B>(&self, request: Request<B>) -> Response<Body>
     where

@@ -39,8 +39,15 @@ pub enum StartError {
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
     /// The system gives no thread or no event queue.
-    #[error("cannot start worker threads")]
+    #[error("cannot start threads")]
     Thread(#[from] std::io::Error),
+    /// The embedded engine does not start.
+    #[cfg(feature = "embedded")]
+    #[error("cannot start the embedded engine")]
+    Engine(#[from] engine::SchemesError),
+    /// The thread that steers ended before it had started.
+    #[error("the sidecar ended while it was starting")]
+    Ended,
 }
 
 /// The workers and what they listen on.
