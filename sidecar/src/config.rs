@@ -36,4 +36,4 @@ pub use snapshot::{Snapshot, TokenServer};
 pub use source::{Loaded, Source};
 pub use upstream::{Endpoint, UpstreamSettings};
 pub use urls::{AdminUrl, Authority, ListenUrl};
-pub use watch::{Apply, Reloader, Trigger};
+pub use watch::{ApplyError, Reloader, Trigger};

@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::Stage;
-use crate::config::{Reloader, Snapshot, Trigger};
+use crate::config::{ApplyError, Reloader, Snapshot, Trigger};
 use crate::listener::bind_admin;
 use crate::server::{MakeUpstream, Server, StartError};
 use crate::sidecar::{First, Sidecar};
@@ -32,8 +32,7 @@ const EXIT_AT_ONCE: i32 = 143;
 enum Steer {
     Apply {
         next: Box<Snapshot>,
-        needs_restart: Vec<&'static str>,
-        answer: blocking::SyncSender<Result<(), String>>,
+        answer: blocking::SyncSender<Result<(), StartError>>,
     },
     Shutdown,
 }
@@ -204,7 +203,7 @@ impl Standing {
         let admin = admin::start(admin_sockets, &shared)?;
         let (sender, steering) = mpsc::channel(STEERING);
         let apply = sender.clone();
-        let apply = Box::new(move |next, needs_restart| ask_to_apply(&apply, next, needs_restart));
+        let apply = move |next| ask_to_apply(&apply, next);
         let live = shared.live.clone();
         let reloader = Reloader::start(source, live, watched, &warnings, apply)?;
         shared.health.enter(Stage::Ready);
@@ -230,13 +229,8 @@ impl Standing {
     async fn run(mut self) {
         while let Some(steer) = self.steering.recv().await {
             match steer {
-                Steer::Apply {
-                    next,
-                    needs_restart,
-                    answer,
-                } => {
-                    let applied = self.apply(*next, needs_restart).await;
-                    let _ = answer.send(applied);
+                Steer::Apply { next, answer } => {
+                    let _ = answer.send(self.apply(*next).await);
                 }
                 Steer::Shutdown => break,
             }
@@ -257,43 +251,26 @@ impl Standing {
         tracing::info!("stopped");
     }
 
-    async fn apply(
-        &mut self,
-        next: Snapshot,
-        #[cfg_attr(not(feature = "embedded"), expect(unused_mut, reason = "no engine"))]
-        mut needs_restart: Vec<&'static str>,
-    ) -> Result<(), String> {
+    async fn apply(&mut self, next: Snapshot) -> Result<(), StartError> {
         warn_of_certificate(&next);
         let log = next.log.clone();
-        #[cfg(feature = "embedded")]
-        {
-            let running = self.server.shared().live.snapshot();
-            if self.engine.is_some() && next.engine != running.engine {
-                needs_restart.push("Engine");
-            }
-        }
-        let applied = self.server.apply(next, needs_restart).await;
-        applied.map_err(|error| chain(&error))?;
+        self.server.apply(next).await?;
         logging::apply(&log);
         Ok(())
     }
 }
 
 /// Runs on the reloader's thread, which waits until the server has taken `next` or not.
-fn ask_to_apply(
-    steering: &mpsc::Sender<Steer>,
-    next: Snapshot,
-    needs_restart: Vec<&'static str>,
-) -> Result<(), String> {
+fn ask_to_apply(steering: &mpsc::Sender<Steer>, next: Snapshot) -> Result<(), ApplyError> {
     let (answer, answered) = blocking::sync_channel(1);
     let steer = Steer::Apply {
         next: Box::new(next),
-        needs_restart,
         answer,
     };
-    let ending = || "the sidecar is about to end".to_owned();
-    steering.blocking_send(steer).map_err(|_| ending())?;
-    answered.recv().map_err(|_| ending())?
+    steering
+        .blocking_send(steer)
+        .map_err(|_| StartError::Ended)?;
+    Ok(answered.recv().map_err(|_| StartError::Ended)??)
 }
 
 fn warn_of_certificate(snapshot: &Snapshot) {
@@ -304,18 +281,6 @@ fn warn_of_certificate(snapshot: &Snapshot) {
     if let Some(warning) = warning {
         tracing::warn!("{warning}");
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// A connection takes a descriptor, and so does one to the engine: the soft limit of 1,024 that

@@ -45,8 +45,8 @@ pub enum StartError {
     #[cfg(feature = "embedded")]
     #[error("cannot start the embedded engine")]
     Engine(#[from] engine::SchemesError),
-    /// The thread that steers ended before it had started.
-    #[error("the sidecar ended while it was starting")]
+    /// The thread that steers has ended.
+    #[error("the sidecar is about to end")]
     Ended,
 }
 
@@ -120,14 +120,10 @@ impl Server {
 
     /// Puts `next` in force. New addresses listen before the old ones drain. When one cannot be
     /// bound nothing changes.
-    pub(crate) async fn apply(
-        &mut self,
-        mut next: Snapshot,
-        needs_restart: Vec<&'static str>,
-    ) -> Result<(), StartError> {
+    pub(crate) async fn apply(&mut self, mut next: Snapshot) -> Result<(), StartError> {
         let change = self.sockets.plan(&next.listen, self.workers.len())?;
         change.name_ports(&mut next);
-        self.shared.live.replace(Arc::new(next), needs_restart);
+        self.shared.live.swap(Arc::new(next));
         let (added, retired) = self.sockets.apply(change);
         self.listen(added, retired).await
     }

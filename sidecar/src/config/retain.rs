@@ -1,4 +1,5 @@
-//! What a running sidecar cannot change keeps its value, and is reported.
+//! What a running sidecar cannot change keeps its value, and is reported. Listeners move
+//! (`server`).
 //!
 //! In: a new draft, the snapshot in force. Out: the draft with those values kept, the names of
 //! the keys that wait for a restart.
@@ -8,7 +9,7 @@ use settings::{Fault, Mark, Reading};
 use super::draft::Draft;
 use super::{Endpoint, Snapshot};
 
-/// Keeps what cannot change. `workers` is the number that the draft asks for.
+/// Keeps what cannot change.
 pub(super) fn retain(
     draft: &mut Draft,
     in_force: &Snapshot,

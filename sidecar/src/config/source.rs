@@ -258,14 +258,19 @@ fn load_keys(
 }
 
 /// Which file, and what was found in it.
-fn report(mark: settings::Mark, name: &str, error: &dyn std::error::Error, reading: &mut Reading) {
+fn report(
+    mark: settings::Mark,
+    name: &str,
+    error: &(dyn std::error::Error + 'static),
+    reading: &mut Reading,
+) {
     reading.faults.push(
         Fault::error(mark, format!("`{name}`: {}", chain(error))).label("this file is of no use"),
     );
 }
 
 /// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -362,7 +362,7 @@ async fn a_certificate_put_in_force_serves_the_next_handshake() {
     let mut before = serving.tls("http/1.1").await;
     let mut next = snapshot(limits());
     next.certificate = Some(Arc::new(certificate));
-    serving.shared.live.replace(Arc::new(next), Vec::new());
+    serving.shared.live.swap(Arc::new(next));
     assert!(serving.tls_trusting(&leaf, "http/1.1").await.is_ok());
     ask(&mut before, GET).await;
 }
@@ -435,7 +435,7 @@ async fn a_changed_url_listens_anew_before_the_old_address_drains() {
     ask(&mut old, GET).await;
     let mut next = snapshot(limits());
     next.listen = vec![listen("127.0.0.1:0", true), listen("127.0.0.2:0", false)];
-    serving.server.apply(next, Vec::new()).await.unwrap();
+    serving.server.apply(next).await.unwrap();
     let addresses = serving.server.addresses().lock().clone();
     assert_eq!(addresses.len(), 2);
     assert!(addresses.contains(&(serving.tls, true)), "{addresses:?}");
