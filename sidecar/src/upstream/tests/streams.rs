@@ -101,31 +101,39 @@ async fn a_huge_upload_waits_for_the_engine() {
 
 #[tokio::test]
 async fn both_ways_at_once_move_without_waiting_for_each_other() {
-    // The client sends everything before it reads a byte; the engine answers every piece at once,
-    // and far more comes back than any buffer holds.
-    let total = 16 * MIB;
+    // The client sends everything before it reads a byte, while far more comes back than the
+    // client's side holds.
+    let (up, down) = (16 * MIB, 2 * MIB);
     let fake = Fake::start(move |_, mut peer| async move {
         peer.request().await;
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 2 * MIB);
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {down}\r\n\r\n");
         peer.write(&head).await;
-        peer.body(total).await;
-        let piece = "y".repeat(MIB);
-        peer.write(&piece).await;
-        peer.write(&piece).await;
+        let (mut reading, mut writing) = peer.stream.split();
+        let mut read = vec![0; up / 2];
+        let answer = vec![b'y'; down];
+        let (sent, received) =
+            tokio::join!(writing.write_all(&answer), reading.read_exact(&mut read));
+        (sent.unwrap(), received.unwrap());
         peer.closed().await;
     })
     .await;
     let rig = Arc::new(Rig::new(&fake.endpoint));
     let mut client = front(&rig, limits());
     let head =
-        format!("POST /workflowapi/inbox HTTP/1.1\r\nHost: a\r\nContent-Length: {total}\r\n\r\n");
+        format!("POST /workflowapi/inbox HTTP/1.1\r\nHost: a\r\nContent-Length: {up}\r\n\r\n");
     client.write_all(head.as_bytes()).await.unwrap();
     let piece = vec![b'x'; 64 * 1024];
-    for _ in 0..total / piece.len() {
-        client.write_all(&piece).await.unwrap();
-    }
-    let (status, body) = answer(&mut client).await;
-    assert_eq!((status, body.len()), (200, 2 * MIB));
+    let both = async {
+        for _ in 0..up / piece.len() {
+            client.write_all(&piece).await.unwrap();
+        }
+        answer(&mut client).await
+    };
+    // Were they to wait for each other, it would be for ever.
+    let (status, body) = tokio::time::timeout(Duration::from_secs(60), both)
+        .await
+        .expect("both ways move");
+    assert_eq!((status, body.len()), (200, down));
 }
 
 #[tokio::test]
@@ -267,4 +275,70 @@ async fn a_body_that_keeps_the_rate_may_take_its_time() {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     assert_eq!(answer(&mut client).await, (200, "ok".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_to_answer_counts_from_the_end_of_the_request() {
+    let time = Duration::from_secs(60);
+    for (answers, want) in [(true, 200), (false, 504)] {
+        let fake = Fake::start(move |_, mut peer| async move {
+            peer.request().await;
+            peer.body(200 * 1024).await;
+            if answers {
+                peer.write(OK).await;
+            }
+            peer.closed().await;
+        })
+        .await;
+        let mut rig = Rig::new(&fake.endpoint);
+        rig.settings.response_timeout = time;
+        let mut client = front(&Arc::new(rig), limits());
+        let head = format!(
+            "POST /workflowapi/inbox HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+            200 * 1024
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(&[b'x'; 100 * 1024]).await.unwrap();
+        // Far longer than an answer may take, but it is the client that takes it.
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        client.write_all(&[b'x'; 100 * 1024]).await.unwrap();
+        let sent = tokio::time::Instant::now();
+        let (status, _) = read_head(&mut client).await;
+        assert_eq!(status, want);
+        let late = sent.elapsed().saturating_sub(time);
+        assert!(answers || sent.elapsed() >= time, "{:?}", sent.elapsed());
+        assert!(late < Duration::from_secs(1), "{late:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_stops_reading_times_out() {
+    let fake = Fake::start(|_, mut peer| async move {
+        peer.request().await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let mut rig = Rig::new(&fake.endpoint);
+    rig.settings.response_timeout = Duration::from_secs(60);
+    let mut client = front(&Arc::new(rig), limits());
+    let head = "POST /workflowapi/inbox HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n";
+    client.write_all(head.as_bytes()).await.unwrap();
+    let (mut reading, mut writing) = tokio::io::split(client);
+    let piece = vec![b'x'; 64 * 1024];
+    let flood = async {
+        while writing.write_all(&piece).await.is_ok() {}
+        std::future::pending().await
+    };
+    let answer = async {
+        let mut start = [0; 12];
+        reading.read_exact(&mut start).await.unwrap();
+        start
+    };
+    let (day, start) = (Duration::from_secs(24 * 3600), tokio::time::Instant::now());
+    let answer = tokio::select! {
+        () = flood => unreachable!("the flood never ends"),
+        answer = tokio::time::timeout(day, answer) => answer.expect("an answer comes"),
+    };
+    assert_eq!(&answer, b"HTTP/1.1 504");
+    assert!(start.elapsed() < Duration::from_secs(121));
 }
