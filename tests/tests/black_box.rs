@@ -1,0 +1,3 @@
+//! The programs as their users see them: one module for each area.
+
+mod six_steps;
