@@ -7,13 +7,18 @@
 
 mod admin;
 mod bearer;
+mod both;
 mod broken_config;
 mod canonical;
 mod clients;
 mod commands;
 mod discovery;
+mod expense_claim;
 mod forwarding;
 mod life_cycle;
 mod reload;
+mod request_forms;
+mod scheme_files;
 mod six_steps;
+mod test_scheme;
 mod token_endpoint;
