@@ -44,14 +44,13 @@ impl Setup {
         let secret = secrets::new_secret();
         let schemes = folder.path().join("schemes");
         fs::create_dir(&schemes).expect("a folder");
-        for source in [
-            workspace().join("schemes"),
-            workspace().join("tests/schemes"),
-        ] {
-            for file in fs::read_dir(source).into_iter().flatten().flatten() {
-                let to = schemes.join(file.file_name());
-                fs::copy(file.path(), to).expect("a scheme can be copied");
-            }
+        for file in fs::read_dir(workspace().join("schemes"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let to = schemes.join(file.file_name());
+            fs::copy(file.path(), to).expect("a scheme can be copied");
         }
         let config = json!({
             "Url": "https://localhost:0",

@@ -19,7 +19,7 @@ async fn probes_answer_and_say_why_when_asked() {
         assert!(posted.header("allow").contains("GET"));
     }
     let verbose = sidecar.admin.get("/readyz?verbose").send().await.text();
-    for part in ["config", "keys", "listeners", "upstream"] {
+    for part in ["config", "keys", "listeners", "engine"] {
         assert!(verbose.contains(part), "{part} in {verbose}");
     }
 }
@@ -45,9 +45,10 @@ async fn metrics_count_what_happened() {
         "sidecar_requests",
         "sidecar_request_duration_seconds",
         "sidecar_refusals",
-        "sidecar_token_cache",
+        "sidecar_panics",
+        "sidecar_token_cache_lookups",
         "sidecar_reloads",
-        "sidecar_connections",
+        "sidecar_connections_open",
         "sidecar_upstream_duration_seconds",
     ] {
         assert!(text.contains(&format!("# HELP {name}")), "{name} in {text}");

@@ -5,7 +5,7 @@ use tests::api::Api;
 use tests::server::Setup;
 
 /// `test` straight against an engine, then through a sidecar.
-pub async fn both(test: impl AsyncFn(&Api)) {
+pub(crate) async fn both(test: impl AsyncFn(&Api)) {
     let engine = Setup::new().engine().await;
     test(&engine.api()).await;
     drop(engine);

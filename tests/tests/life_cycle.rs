@@ -330,7 +330,7 @@ async fn readiness_follows_the_engine_only_where_so_configured() {
     until("the listeners stand, the engine does not", || async {
         let answer = admin.get("/readyz?verbose").try_send().await.ok()?;
         let text = answer.text().to_lowercase();
-        (answer.status == 503 && text.contains("upstream")).then_some(())
+        (answer.status == 503 && text.contains("engine")).then_some(())
     })
     .await;
     let _recorder = Recorder::at(&address, |_| Reply::Json(SUCCESS)).await;

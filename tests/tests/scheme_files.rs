@@ -1,6 +1,7 @@
 //! Scheme files: read at start and when they change, broken ones told about and left out.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tests::files::Way;
@@ -130,24 +131,19 @@ async fn check_names_the_line_and_the_column_of_every_fault() {
 
 #[tokio::test]
 async fn every_shipped_scheme_is_valid() {
-    for folder in ["schemes", "tests/schemes"] {
-        for file in fs::read_dir(workspace().join(folder))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            let path = file.path();
-            if path.extension().is_none_or(|extension| extension != "xml") {
-                continue;
-            }
-            let setup = Setup::new();
-            let mut check = setup.command(&programs().engine, &["check"]);
-            check.arg(&path);
+    let mut checked = 0;
+    for file in fs::read_dir(workspace().join("schemes")).expect("sample schemes") {
+        let path = file.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "xml") {
+            let mut check = Command::new(&programs().engine);
+            check.arg("check").arg(&path);
             let ran = run(check).await;
             let shown = path.display();
             assert_eq!(ran.code, Some(0), "{shown}: {}{}", ran.stdout, ran.stderr);
+            checked += 1;
         }
     }
+    assert!(checked >= 3);
 }
 
 #[tokio::test]
