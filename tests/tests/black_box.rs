@@ -16,6 +16,7 @@ mod discovery;
 mod expense_claim;
 mod forwarding;
 mod life_cycle;
+mod readme;
 mod reload;
 mod request_forms;
 mod scheme_files;
