@@ -52,8 +52,11 @@ fn build() -> Programs {
     let mut command = Command::new(cargo);
     command
         .current_dir(workspace())
-        .args(["build", "--locked", "--package=sidecar", "--package=engine"])
-        .args(["--bins", "--message-format=json-render-diagnostics"])
+        // As members of the workspace, so that dependencies have the features that
+        // `cargo test --workspace` has built them with, and are not built once more.
+        .args(["build", "--locked", "--workspace"])
+        .args(["--bin=sidecar", "--bin=engine"])
+        .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
     if !cfg!(debug_assertions) {

@@ -15,6 +15,7 @@ mod commands;
 mod discovery;
 mod expense_claim;
 mod forwarding;
+mod harness;
 mod life_cycle;
 mod readme;
 mod reload;
