@@ -4,10 +4,11 @@ use std::process::Command;
 
 use serde_json::json;
 use tests::client::{Client, form};
+use tests::components;
 use tests::files::{Mount, Way};
 use tests::forge::{Forger, claims_of, header_of, with};
 use tests::material::Material;
-use tests::process::Process;
+use tests::process::{Process, run};
 use tests::raw::Raw;
 use tests::recorder::{Recorder, Reply};
 use tests::secrets;
@@ -138,5 +139,21 @@ fn pkcs12_files_of_both_generations_can_be_made() {
         if material.write_pkcs12(&file, "password", legacy).is_some() {
             assert!(std::fs::metadata(&file).expect("a file").len() > 1_000);
         }
+    }
+}
+
+#[tokio::test]
+async fn client_libraries_are_set_up_with_pinned_versions() {
+    if let Some(python) = components::python() {
+        let mut command = Command::new(python);
+        command.args(["-c", "import authlib, requests_oauthlib, jwt"]);
+        assert_eq!(run(command).await.code, Some(0));
+    }
+    if let Some((node, libraries)) = components::node() {
+        let mut command = Command::new(node);
+        command
+            .current_dir(libraries)
+            .args(["-e", "import('openid-client')"]);
+        assert_eq!(run(command).await.code, Some(0));
     }
 }
