@@ -24,6 +24,9 @@ mod upstream;
 mod urls;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use clients::{Client, ClientCredential, Clients};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
 pub use key_files::{CertificateSource, SigningSource};
@@ -36,4 +39,4 @@ pub use snapshot::{Snapshot, TokenServer};
 pub use source::{Loaded, Source};
 pub use upstream::{Endpoint, UpstreamSettings};
 pub use urls::{AdminUrl, Authority, ListenUrl};
-pub use watch::{Reloader, Trigger};
+pub use watch::{ApplyError, Reloader, Trigger};

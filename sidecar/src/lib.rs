@@ -13,6 +13,7 @@ pub mod config;
 pub mod gate;
 pub mod keys;
 pub mod listener;
+pub mod logging;
 pub mod oauth;
 pub mod policy;
 pub mod refusal;

@@ -21,8 +21,7 @@ pub static ROOT: Keys = Keys {
              [::1], `*` every address. Plain `http://` beyond loopback needs `AllowPlainHttp`.",
         )
         .public()
-        .theirs()
-        .restart(),
+        .theirs(),
         Key::new(
             "AllowPlainHttp",
             Kind::Bool,

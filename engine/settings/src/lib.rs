@@ -25,6 +25,8 @@ mod reading;
 pub mod scalar;
 mod schema;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tree;
 pub mod url;
 pub mod watch;

@@ -23,7 +23,7 @@ pub struct Url<'t> {
 /// A host to listen on or to call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host<'t> {
-    /// 127.0.0.1 and [::1].
+    /// 127.0.0.1 and `[::1]`.
     Localhost,
     /// `*` or `+`: every address.
     Any,

@@ -37,8 +37,6 @@ pub struct Metrics {
     pub(crate) reloads_failed: AtomicU64,
     /// Unix seconds of the last configuration that was put in force.
     pub(crate) reload_applied_at: AtomicU64,
-    /// Log lines that were dropped because the sink was full.
-    pub(crate) log_dropped: AtomicU64,
     pub(crate) started_at: u64,
 }
 
@@ -53,7 +51,6 @@ impl Metrics {
             reloads_applied: AtomicU64::new(0),
             reloads_failed: AtomicU64::new(0),
             reload_applied_at: AtomicU64::new(now),
-            log_dropped: AtomicU64::new(0),
             started_at: now,
         }
     }

@@ -235,7 +235,7 @@ fn process_wide(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
     writer.counter(
         "log_lines_dropped",
         "Log lines dropped because they could not be written in time",
-        metrics.log_dropped.load(Relaxed),
+        crate::logging::dropped(),
     )?;
     writer.info(
         "build",

@@ -38,9 +38,10 @@ impl Readiness {
     /// Looks at everything. The engine is asked only when it decides or is to be told.
     pub(super) async fn look(shared: &Shared, verbose: bool) -> Self {
         let snapshot = shared.live.snapshot();
-        let mut checks = vec![stage(shared), config(shared, &snapshot)];
+        let mut checks = vec![config(shared, &snapshot)];
+        checks.extend(stages(shared, &snapshot));
         if verbose || snapshot.ready_requires_upstream {
-            checks.push(engine(&snapshot).await);
+            checks.push(upstream(&snapshot).await);
         }
         let ready = !checks.iter().any(|check| matches!(check.state, State::Bad));
         Self { ready, checks }
@@ -70,17 +71,36 @@ impl Readiness {
     }
 }
 
-fn stage(shared: &Shared) -> Check {
+/// Keys and listeners come up one after the other, and the listeners go first.
+fn stages(shared: &Shared, snapshot: &Snapshot) -> [Check; 2] {
     let (state, detail) = match shared.health.stage() {
-        Stage::Starting => (State::Bad, "starting"),
-        Stage::Ready => (State::Good, "configuration, keys and listeners stand"),
-        Stage::Draining => (State::Bad, "draining: the end has been asked for"),
+        Stage::Starting => (State::Bad, "starting".to_owned()),
+        Stage::Ready => {
+            let urls: Vec<_> = snapshot.listen.iter().map(|listen| &*listen.url).collect();
+            (State::Good, urls.join(", "))
+        }
+        Stage::Draining => (
+            State::Bad,
+            "draining: the end has been asked for".to_owned(),
+        ),
     };
-    Check {
-        name: "process",
-        state,
-        detail: detail.to_owned(),
-    }
+    let keys = if snapshot.token_server.is_some() {
+        "tokens are issued and validated"
+    } else {
+        "no token side"
+    };
+    [
+        Check {
+            name: "keys",
+            state: State::Good,
+            detail: keys.to_owned(),
+        },
+        Check {
+            name: "listeners",
+            state,
+            detail,
+        },
+    ]
 }
 
 /// A file that was kept out does not make the process unready: the old configuration serves.
@@ -114,7 +134,7 @@ fn config(shared: &Shared, snapshot: &Snapshot) -> Check {
     }
 }
 
-async fn engine(snapshot: &Snapshot) -> Check {
+async fn upstream(snapshot: &Snapshot) -> Check {
     let reached = match &snapshot.upstream.endpoint {
         Endpoint::Embedded => Ok("runs in this process".to_owned()),
         Endpoint::Http { authority } => {
@@ -140,7 +160,7 @@ async fn engine(snapshot: &Snapshot) -> Check {
         Err(detail) => (State::Told, detail),
     };
     Check {
-        name: "engine",
+        name: "upstream",
         state,
         detail,
     }

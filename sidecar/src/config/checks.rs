@@ -10,7 +10,7 @@ use super::{Access, Client, ListenUrl, RouteSettings};
 /// Checks `draft` as it stands in the file.
 pub(super) fn check(draft: &Draft, reading: &mut Reading) {
     plain_http(draft, reading);
-    exposure(draft, &draft.listen, reading);
+    exposure(draft, reading);
     let certificate = draft.certificate.is_some();
     let tls_beyond = |url: &ListenUrl| url.tls && !url.is_loopback();
     if !certificate && draft.listen.iter().any(tls_beyond) {
@@ -21,6 +21,22 @@ pub(super) fn check(draft: &Draft, reading: &mut Reading) {
             )
             .label("other machines will not accept it")
             .help("name a certificate in `CertificateFile`"),
+        );
+    }
+    if let (Some(url), Some(TokenServerDraft { signing: None, .. })) = (
+        draft.listen.iter().find(|url| !url.is_loopback()),
+        &draft.token_server,
+    ) {
+        reading.faults.push(
+            Fault::warning(
+                draft.listen_mark,
+                "the key that signs tokens is made by this machine for itself",
+            )
+            .label(format!("`{}` is reached from other machines", url.url))
+            .help(
+                "several replicas need one key: name it in \
+                 `OpenIddictServerSettings.CertificateFile`",
+            ),
         );
     }
     if draft.upstream.endpoint.is_one_of(&draft.listen) {
@@ -42,15 +58,13 @@ pub(super) fn check(draft: &Draft, reading: &mut Reading) {
     }
 }
 
-/// What must not meet a listener that other machines reach; also for one that stays in force.
-pub(super) fn exposure(draft: &Draft, listen: &[ListenUrl], reading: &mut Reading) {
-    let (Some(token_server), Some(beyond)) = (
-        &draft.token_server,
-        listen.iter().find(|url| !url.is_loopback()),
-    ) else {
+/// The sample secret must not meet a listener that other machines reach.
+fn exposure(draft: &Draft, reading: &mut Reading) {
+    const MESSAGE: &str = "this secret is the sample that everyone knows";
+    let beyond = draft.listen.iter().find(|url| !url.is_loopback());
+    let (Some(token_server), Some(beyond)) = (&draft.token_server, beyond) else {
         return;
     };
-    const MESSAGE: &str = "this secret is the sample that everyone knows";
     for place in &token_server.registered.sample_secrets {
         let fault = match place {
             Some(mark) => Fault::error(*mark, MESSAGE).label("not beyond loopback"),

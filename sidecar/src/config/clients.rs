@@ -323,17 +323,15 @@ fn secrets(object: &Object<'_>, reading: &mut Reading) -> (Vec<Secret>, Option<M
 }
 
 fn time_of(text: &Text, reading: &mut Reading) -> Option<SystemTime> {
-    match OffsetDateTime::parse(&text.value, &Rfc3339) {
-        Ok(time) => Some(time.into()),
-        Err(_) => {
-            reading.faults.push(
-                Fault::error(text.mark, "`NotAfter` must be an RFC 3339 time")
-                    .label(format!("found {}", text.shown()))
-                    .help("such as `2031-01-31T12:00:00Z`"),
-            );
-            None
-        }
+    let time = OffsetDateTime::parse(&text.value, &Rfc3339).ok();
+    if time.is_none() {
+        reading.faults.push(
+            Fault::error(text.mark, "`NotAfter` must be an RFC 3339 time")
+                .label(format!("found {}", text.shown()))
+                .help("such as `2031-01-31T12:00:00Z`"),
+        );
     }
+    time.map(SystemTime::from)
 }
 
 fn operations(object: &Object<'_>, reading: &mut Reading) -> Operations {

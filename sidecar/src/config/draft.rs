@@ -14,6 +14,7 @@ use super::{
     RouteSettings, UpstreamSettings, routes, urls,
 };
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 /// A [`Snapshot`](super::Snapshot) without its keys, with the places that checks point at.
 pub(super) struct Draft {
     pub(super) listen: Vec<ListenUrl>,

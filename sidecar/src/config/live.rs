@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::Snapshot;
 
-/// Told of a swap: what was in force, what is now. Runs on the reloading thread, after the swap.
+/// Told of a swap: what was in force, what is now. Runs where the swap is made, after it.
 type Hook = Arc<dyn Fn(&Arc<Snapshot>, &Arc<Snapshot>) + Send + Sync>;
 
 /// The snapshot in force, swapped whole. Clones are the same one.
@@ -66,9 +66,13 @@ impl Live {
     }
 
     /// Puts `next` in force: requests that begin from now on see it. Then tells the hooks.
-    pub fn replace(&self, next: Arc<Snapshot>, needs_restart: Vec<&'static str>) {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the caller has no use for it any more"
+    )]
+    pub fn swap(&self, next: Arc<Snapshot>) {
         let before = self.shared.current.swap(Arc::clone(&next));
-        self.succeeded(next.generation, needs_restart);
+        self.shared.status.lock().generation = next.generation;
         // Cloned, so that a hook may add a hook.
         let hooks = self.shared.hooks.lock().clone();
         for hook in hooks {
@@ -77,7 +81,7 @@ impl Live {
     }
 
     /// Has `hook` called after every swap, with what was and what is in force. It must not
-    /// block: the next reload waits for it.
+    /// block: whoever swaps waits for it.
     pub fn on_swap(&self, hook: impl Fn(&Arc<Snapshot>, &Arc<Snapshot>) + Send + Sync + 'static) {
         self.shared.hooks.lock().push(Arc::new(hook));
     }
@@ -87,12 +91,13 @@ impl Live {
         self.shared.status.lock().clone()
     }
 
-    /// The content that is there is the one in force.
-    pub(super) fn unchanged(&self) {
+    /// The content that is there is in force.
+    pub(super) fn succeeded(&self, needs_restart: Vec<&'static str>) {
         let mut status = self.shared.status.lock();
-        status.succeeded += 1;
         status.last_success = SystemTime::now();
         status.fault = None;
+        status.needs_restart = needs_restart;
+        status.succeeded += 1;
     }
 
     /// The content that is there was refused.
@@ -100,14 +105,5 @@ impl Live {
         let mut status = self.shared.status.lock();
         status.failed += 1;
         status.fault = Some(fault.into());
-    }
-
-    fn succeeded(&self, generation: u64, needs_restart: Vec<&'static str>) {
-        let mut status = self.shared.status.lock();
-        status.generation = generation;
-        status.last_success = SystemTime::now();
-        status.fault = None;
-        status.needs_restart = needs_restart;
-        status.succeeded += 1;
     }
 }

@@ -30,18 +30,15 @@ pub fn check(source: &Source, strict: bool, color: bool) -> Report {
     if !text.is_empty() {
         text.push('\n');
     }
-    if errors == 0 {
-        text.push_str(&format!(
-            "{name} is valid{}",
-            number(warnings, "warning", " with ")
-        ));
-        if let Some(draft) = &draft {
-            text.push_str(&summary(draft));
-        }
+    let verdict = if errors == 0 {
+        let with = number(warnings, "warning", " with ");
+        let summary = draft.as_ref().map(summary).unwrap_or_default();
+        format!("{name} is valid{with}{summary}")
     } else {
         let also = number(warnings, "warning", " and ");
-        text.push_str(&format!("{name} has {}{also}", number(errors, "fault", "")));
-    }
+        format!("{name} has {}{also}", number(errors, "fault", ""))
+    };
+    text.push_str(&verdict);
     text.push('\n');
     Report {
         text,

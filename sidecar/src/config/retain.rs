@@ -1,4 +1,5 @@
-//! What a running sidecar cannot change keeps its value, and is reported.
+//! What a running sidecar cannot change keeps its value, and is reported. Listeners move
+//! (`server`).
 //!
 //! In: a new draft, the snapshot in force. Out: the draft with those values kept, the names of
 //! the keys that wait for a restart.
@@ -8,7 +9,7 @@ use settings::{Fault, Mark, Reading};
 use super::draft::Draft;
 use super::{Endpoint, Snapshot};
 
-/// Keeps what cannot change. `workers` is the number that the draft asks for.
+/// Keeps what cannot change.
 pub(super) fn retain(
     draft: &mut Draft,
     in_force: &Snapshot,
@@ -22,10 +23,6 @@ pub(super) fn retain(
         );
         waiting.push(key);
     };
-    if draft.listen != in_force.listen {
-        report("Url", draft.listen_mark);
-        draft.listen.clone_from(&in_force.listen);
-    }
     if draft.admin_url != in_force.admin_url {
         report("Admin.Url", draft.admin_mark);
         draft.admin_url = in_force.admin_url.clone();

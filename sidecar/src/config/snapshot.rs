@@ -12,6 +12,7 @@ use crate::listener::Certificate;
 
 /// Everything that a request is judged by, validated, immutable. A request takes it once and
 /// lives and dies with it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Snapshot {
     /// Counts up with every swap; the first is 1.
     pub generation: u64,

@@ -68,10 +68,6 @@ impl Source {
             let reading = &mut reading.reading;
             if let Some(previous) = previous {
                 needs_restart = retain::retain(&mut draft, previous, reading);
-                // A listener that stays in force may be the one that others reach.
-                if needs_restart.contains(&"Url") {
-                    checks::exposure(&draft, &draft.listen, reading);
-                }
             }
             finish(draft, previous, reading)
         });
@@ -262,14 +258,19 @@ fn load_keys(
 }
 
 /// Which file, and what was found in it.
-fn report(mark: settings::Mark, name: &str, error: &dyn std::error::Error, reading: &mut Reading) {
+fn report(
+    mark: settings::Mark,
+    name: &str,
+    error: &(dyn std::error::Error + 'static),
+    reading: &mut Reading,
+) {
     reading.faults.push(
         Fault::error(mark, format!("`{name}`: {}", chain(error))).label("this file is of no use"),
     );
 }
 
 /// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -14,7 +14,7 @@ use settings::{Fault, Object, Reading, Severity, Text};
 pub struct ListenUrl {
     /// As written, for messages.
     pub url: Box<str>,
-    /// `localhost` gives 127.0.0.1 and [::1], `*` 0.0.0.0 and [::].
+    /// `localhost` gives 127.0.0.1 and `[::1]`, `*` gives 0.0.0.0 and `[::]`.
     pub addresses: Vec<SocketAddr>,
     /// `https://`.
     pub tls: bool,
@@ -171,7 +171,7 @@ pub(super) fn authority(
     };
     let tls = url.is("https");
     let (scheme, default_port) = if tls { ("https", 443) } else { ("http", 80) };
-    let authority = if url.host.is_unspecified() {
+    let host = if url.host.is_unspecified() {
         let mark = root.value_mark("Url").unwrap_or_else(|| root.mark());
         let named = Url {
             host: Host::Localhost,
@@ -187,7 +187,7 @@ pub(super) fn authority(
     } else {
         url.authority(default_port)
     };
-    let url = format!("{scheme}://{authority}{path_base}");
+    let url = format!("{scheme}://{host}{path_base}");
     named_authority(&url, path_base)
 }
 
@@ -238,10 +238,10 @@ pub(super) fn admin(object: &Object<'_>, reading: &mut Reading) -> AdminUrl {
         return none;
     };
     let what = match listen_one(&text.value) {
-        Ok(url) if url.tls => "is plain `http://`: keep it on loopback or in the pod's network",
-        Ok(url) => {
+        Ok(found) if found.tls => "is plain `http://`: keep it on loopback or in the pod's network",
+        Ok(found) => {
             return AdminUrl {
-                addresses: url.addresses,
+                addresses: found.addresses,
             };
         }
         Err(_) => "must be `http://` with `localhost`, `*` or an address",

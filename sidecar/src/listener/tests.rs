@@ -79,6 +79,9 @@ fn snapshot(limits: Limits, certificate: Certificate) -> Snapshot {
         limits,
         cors_origins: config::CorsOrigins::None,
         detailed_refusals: false,
+        console: false,
+        #[cfg(feature = "embedded")]
+        engine: None,
         log: config::LogSettings {
             format: None,
             level: tracing::Level::INFO,
@@ -175,7 +178,13 @@ fn development(folder: &tempfile::TempDir) -> Certificate {
 }
 
 fn make_upstream() -> MakeUpstream {
-    Arc::new(|_shared| Upstream {})
+    Arc::new(|shared| {
+        Upstream::new(
+            &shared.live,
+            #[cfg(feature = "embedded")]
+            None,
+        )
+    })
 }
 
 /// Sends a whole request and reads a whole answer; the status line.

@@ -55,7 +55,13 @@ async fn readyz_verbose_tells_of_reload_and_engine() {
     shared.metrics.reload_failed();
     let answer = get(address, "/readyz?verbose").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    for part in ["generation 1", "unknown key", "[!] engine"] {
+    for part in [
+        "generation 1",
+        "unknown key",
+        "[+] keys",
+        "[+] listeners",
+        "[!] upstream",
+    ] {
         assert!(answer.contains(part), "{part} {answer}");
     }
     shared.health.reload_applied(vec!["Workers"]);
