@@ -242,7 +242,7 @@ fn a_drain_finishes_what_is_in_flight_and_nothing_new() {
     busy.read_exact(&mut interim).expect("an interim answer");
     assert!(interim.starts_with(b"HTTP/1.1 100"), "{interim:?}");
 
-    let drain = std::thread::spawn(move || wait(server.drain(LONG)));
+    let drain = thread::spawn(move || wait(server.drain(LONG)));
     let mut rest = String::new();
     idle.read_to_string(&mut rest)
         .expect("the idle connection closes");
@@ -276,7 +276,7 @@ fn probes_follow_the_engine() {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let admin = Admin::bind(&[any]).expect("a free port");
     let address = admin.addresses()[0];
-    std::thread::spawn({
+    thread::spawn({
         let engine = engine.clone();
         move || wait(admin.serve(engine))
     });

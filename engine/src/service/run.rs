@@ -79,8 +79,9 @@ impl Engine {
                 body,
                 allow: None,
             },
-            Err(Fault::Failed(failure)) => failed(&failure),
-            Err(Fault::Scheme(StoreError::Failed(failure))) => failed(&failure),
+            Err(Fault::Failed(failure) | Fault::Scheme(StoreError::Failed(failure))) => {
+                failed(&failure)
+            }
             Err(Fault::Scheme(StoreError::OtherName { given, named })) => Answer::failure(
                 ErrorName::ParameterInvalid,
                 &format!("parameter `schemeCode` is `{given}`, but the scheme's Name is `{named}`"),
@@ -181,7 +182,7 @@ fn users(processes: &Processes, request: UserRequest) -> Result<Bytes, Fault> {
     Ok(match request {
         UserRequest::List(Page { skip, size }) => {
             let page = users.list(None, skip.saturating_add(size), None);
-            answer::users(page.items.iter().skip(skip).map(|user| &**user))?
+            answer::users(page.items.get(skip..).unwrap_or_default())?
         }
         UserRequest::Get { id } => answer::user(&*users.get(&id)?)?,
         UserRequest::Create(NewUser {

@@ -99,11 +99,10 @@ impl Schemes {
 
     /// Reads the folder, and has it read again whenever it changes.
     pub(super) fn watch(&self) -> Result<(), SchemesError> {
-        let watched = self.shared.read();
+        let first = self.shared.read();
         let shared = Arc::clone(&self.shared);
-        let watcher = Watcher::start("schemes", watched, Timing::default(), move |_| {
-            shared.read()
-        })?;
+        let read = move |_| shared.read();
+        let watcher = Watcher::start("schemes", first, Timing::default(), read)?;
         *self.watcher.lock() = Some(watcher);
         Ok(())
     }

@@ -99,8 +99,8 @@ fn a_process_runs_from_creation_to_its_end() {
     let (_, commands) = get(&engine, &format!("getavailablecommands/{id}"));
     assert_eq!(commands["data"][0]["CommandName"], "submit");
     assert_eq!(commands["data"][0]["Parameters"][0]["ParameterName"], "Sum");
-    let (_, states) = get(&engine, &format!("getavailablestatestoset/{id}"));
-    let names: Vec<_> = states["data"]
+    let (_, settable) = get(&engine, &format!("getavailablestatestoset/{id}"));
+    let names: Vec<_> = settable["data"]
         .as_array()
         .expect("states")
         .iter()
@@ -540,6 +540,16 @@ fn the_schemes_folder_is_followed() {
     std::fs::remove_dir_all(folder.path()).expect("it is there");
     engine.reload_schemes();
     assert_eq!(source(&engine), changed);
+}
+
+#[test]
+fn a_call_can_move_between_threads() {
+    fn is_send<T: Send>(_: &T) {}
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::new(settings(folder.path()));
+    let request = Request::get("/").body(Full::<Bytes>::default());
+    is_send(&engine.call(request.expect("a request")));
+    is_send(&engine);
 }
 
 #[test]
