@@ -251,6 +251,7 @@ fn name(failure: &Failure) -> ErrorName {
         Failure::SchemeNotFound { .. } => ErrorName::SchemeNotFound,
         Failure::CommandNotAllowed { .. } => ErrorName::CommandNotAllowed,
         Failure::CommandNotFound { .. } => ErrorName::CommandNotFound,
+        Failure::SchemeInvalid { .. } => ErrorName::SchemeInvalid,
         Failure::StateNotFound { .. } => ErrorName::StateNotFound,
         Failure::ParameterMissing { .. } => ErrorName::ParameterMissing,
         Failure::ParameterInvalid { .. } => ErrorName::ParameterInvalid,
