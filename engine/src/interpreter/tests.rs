@@ -309,6 +309,29 @@ fn rule_4_an_endless_auto_loop_ends_at_the_bound_with_error() {
 }
 
 #[test]
+fn rule_4_the_bound_counts_auto_transitions() {
+    let mut world = World::new();
+    let scheme = scheme(
+        "
+        command go
+        activity A initial
+        activity B
+        activity C
+        activity D
+        go A B command:go
+        go B C auto
+        go C D auto
+        ",
+    );
+    let process = world.create(&scheme, "");
+    world.limits.auto_hops = 2;
+    assert_eq!(world.command(&process, "go", "").activity_name(), "D");
+    world.limits.auto_hops = 1;
+    let outcome = world.try_command(&process, "go", "", "{}").unwrap();
+    assert_eq!(failed(outcome).0.name(), "LimitExceeded");
+}
+
+#[test]
 fn rule_5_previous_fields_follow_the_classifier() {
     let world = World::new();
     let scheme = scheme(

@@ -287,11 +287,23 @@ fn a_turn_passes_over_those_who_gave_up() {
         settle().await;
         gate.decide(true).await;
         assert_eq!(name(first.await.unwrap()), "ok");
+        gate.reached().await;
+        let later = go();
+        settle().await;
+        assert_eq!(gate.waiting.lock().len(), 1, "one writer at a time");
         gate.decide(true).await;
         assert_eq!(last.await.unwrap().unwrap().instance.version(), 3);
+        later.abort();
+        settle().await;
         *gate.open.lock() = true;
+        gate.waiting.lock().clear(); // the store did not take what was cancelled
+        settle().await;
         let next = engine.execute(command(1, "end")).await.unwrap();
-        assert_eq!(next.instance.version(), 4);
+        assert_eq!(
+            next.instance.version(),
+            4,
+            "nothing of the cancelled one is left"
+        );
     });
 }
 
