@@ -329,6 +329,8 @@ pub enum Limit {
     History,
     /// Bytes of one instance's stored parameters.
     ParameterBytes,
+    /// Process parameters given with one operation.
+    Given,
     /// Auto transitions in one operation.
     AutoHops {
         /// Where the walk was stopped.
@@ -348,6 +350,7 @@ impl fmt::Display for Limit {
             Self::ParameterBytes => {
                 f.write_str("the stored parameters of this process take too many bytes")
             }
+            Self::Given => f.write_str("too many process parameters were given at once"),
             Self::AutoHops { activity } => write!(
                 f,
                 "the Auto transitions did not come to rest, the last activity was `{activity}`"

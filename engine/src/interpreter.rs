@@ -61,6 +61,7 @@ pub async fn create(
     given: &Given,
     environment: &Environment<'_>,
 ) -> Result<Outcome, Failure> {
+    check_given(given, environment)?;
     let born = seed.instance(caller, environment.now);
     let mut draft = Draft::new(&born, &born.versions, born.activity, caller);
     draft.initialize();
@@ -87,6 +88,7 @@ pub async fn step(
             max: environment.limits.history as u64,
         });
     }
+    check_given(input.given(), environment)?;
     let (versions, activity) = effective(before, environment);
     let mut draft = Draft::new(before, &versions, activity, input.caller());
     let first = match input {
@@ -114,6 +116,17 @@ pub async fn step(
         Err(failure) if acted => Ok(failed(before, failure, environment)),
         Err(failure) => Err(failure),
     }
+}
+
+fn check_given(given: &Given, environment: &Environment<'_>) -> Result<(), Failure> {
+    let max = environment.limits.given;
+    if given.values.len() > max || given.persist.len() > max {
+        return Err(Failure::LimitExceeded {
+            limit: Limit::Given,
+            max: max as u64,
+        });
+    }
+    Ok(())
 }
 
 /// Execution rule 13: the fields stay as they were, the status and the reason are the change.

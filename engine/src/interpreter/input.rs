@@ -58,6 +58,12 @@ pub enum Input<'a> {
 }
 
 impl<'a> Input<'a> {
+    pub(super) fn given(&self) -> &'a Given {
+        match self {
+            Self::Command { given, .. } | Self::SetState { given, .. } => given,
+        }
+    }
+
     pub(crate) fn caller(&self) -> &'a Caller {
         match self {
             Self::Command { caller, .. } | Self::SetState { caller, .. } => caller,

@@ -302,9 +302,33 @@ fn rule_4_an_endless_auto_loop_ends_at_the_bound_with_error() {
     let outcome = world.try_command(&process, "go", "", "{}").unwrap();
     let (failure, after) = failed(outcome);
     assert_eq!(failure.name(), "LimitExceeded");
+    assert!(failure.to_string().contains("limit is 100"), "{failure}");
     assert_eq!(after.status(), Status::Error);
     assert_eq!(after.activity_name(), "A");
     assert_eq!(after.transitions_len(), 0);
+}
+
+#[test]
+fn rule_4_the_bound_counts_auto_transitions() {
+    let mut world = World::new();
+    let scheme = scheme(
+        "
+        command go
+        activity A initial
+        activity B
+        activity C
+        activity D
+        go A B command:go
+        go B C auto
+        go C D auto
+        ",
+    );
+    let process = world.create(&scheme, "");
+    world.limits.auto_hops = 2;
+    assert_eq!(world.command(&process, "go", "").activity_name(), "D");
+    world.limits.auto_hops = 1;
+    let outcome = world.try_command(&process, "go", "", "{}").unwrap();
+    assert_eq!(failed(outcome).0.name(), "LimitExceeded");
 }
 
 #[test]
@@ -411,25 +435,30 @@ fn rule_11_an_activity_that_follows_its_scheme_moves_with_the_next_operation() {
     let mut world = World::new();
     let old = scheme(
         "
+        command start
         command go
-        activity A initial update
+        activity S initial
+        activity A update
         activity B
-        activity Old
+        go S A command:start direct
         go A B command:go direct
-        go B Old command:go
         ",
     );
     let newer = |lines: &str| {
         let parsed = crate::scheme::Scheme::parse(&fixture::xml("Test", lines), None);
         Arc::new(parsed.unwrap().scheme.with_id(uuid::Uuid::from_u128(8)))
     };
-    let process = world.create(&old, "");
+    let process = world.command(&world.create(&old, ""), "start", "");
+    world.newest = Some(newer("activity Z initial set"));
+    let stays = world.try_set(&process, "Z", "{}").unwrap_err();
+    assert_eq!(stays.name(), "StateNotFound", "A is not in that version");
+
     world.newest = Some(newer(
         "
         command extra
         activity X initial
-        activity A update
         activity B update
+        activity A update
         go X A auto
         go A B command:extra direct
         ",
@@ -442,28 +471,17 @@ fn rule_11_an_activity_that_follows_its_scheme_moves_with_the_next_operation() {
     assert_eq!(moved.scheme().id, world.newest.as_ref().unwrap().id);
     assert_eq!(moved.activity_name(), "B");
     assert_eq!(moved.previous_state(), Some("A"));
-
-    let process = world.command(
-        &{
-            let w = World::new();
-            w.create(&old, "")
-        },
-        "extra",
-        "",
-    );
-    world.newest = Some(newer("activity Z initial"));
-    let stays = world.try_set(&process, "Z", "{}").unwrap_err();
-    assert_eq!(stays.name(), "StateNotFound", "B is not in that version");
-    let names: Vec<_> = process
+    let steps: Vec<_> = moved
         .transitions()
         .map(|step| {
             (
-                step.from_activity_name().to_owned(),
-                step.trigger_name().to_owned(),
+                step.from_activity_name(),
+                step.to_activity_name(),
+                step.trigger_name(),
             )
         })
         .collect();
-    assert_eq!(names, [("A".to_owned(), "extra".to_owned())]);
+    assert_eq!(steps, [("S", "A", "start"), ("A", "B", "extra")]);
 }
 
 #[test]

@@ -267,6 +267,47 @@ fn operations_of_one_instance_take_turns_and_too_many_are_told() {
 }
 
 #[test]
+fn a_turn_passes_over_those_who_gave_up() {
+    block_on(async {
+        let (engine, gate) = gated();
+        *gate.open.lock() = true;
+        engine.create(create(1, None)).await.unwrap();
+        *gate.open.lock() = false;
+        let go = || {
+            let engine = engine.clone();
+            tokio::spawn(async move { engine.execute(command(1, "go")).await })
+        };
+        let first = go();
+        gate.reached().await;
+        let given_up = go();
+        settle().await;
+        let last = go();
+        settle().await;
+        given_up.abort();
+        settle().await;
+        gate.decide(true).await;
+        assert_eq!(name(first.await.unwrap()), "ok");
+        gate.reached().await;
+        let later = go();
+        settle().await;
+        assert_eq!(gate.waiting.lock().len(), 1, "one writer at a time");
+        gate.decide(true).await;
+        assert_eq!(last.await.unwrap().unwrap().instance.version(), 3);
+        later.abort();
+        settle().await;
+        *gate.open.lock() = true;
+        gate.waiting.lock().clear(); // the store did not take what was cancelled
+        settle().await;
+        let next = engine.execute(command(1, "end")).await.unwrap();
+        assert_eq!(
+            next.instance.version(),
+            4,
+            "nothing of the cancelled one is left"
+        );
+    });
+}
+
+#[test]
 fn who_waits_for_a_process_that_is_deleted_finds_it_gone() {
     block_on(async {
         let (engine, gate) = gated();

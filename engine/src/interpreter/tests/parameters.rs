@@ -135,6 +135,22 @@ fn stored_parameters_are_bounded() {
 }
 
 #[test]
+fn parameters_given_at_once_are_bounded() {
+    let mut world = World::new();
+    let scheme = scheme(LINES);
+    let process = world.create(&scheme, "");
+    world.limits.given = 1;
+    let two = r#"{"X":1,"Y":2}"#;
+    for failure in [
+        world.try_create(&scheme, "", two).unwrap_err(),
+        world.try_command(&process, "set", "", two).unwrap_err(),
+        world.try_set(&process, "A", two).unwrap_err(),
+    ] {
+        assert_eq!(failure.name(), "LimitExceeded");
+    }
+}
+
+#[test]
 fn conditions_see_system_parameters_as_the_process_stands() {
     let world = World::new();
     let scheme = scheme(
