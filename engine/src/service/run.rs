@@ -79,9 +79,6 @@ impl Engine {
                 body,
                 allow: None,
             },
-            Err(Fault::Failed(failure) | Fault::Scheme(StoreError::Failed(failure))) => {
-                failed(&failure)
-            }
             Err(Fault::Scheme(StoreError::OtherName { given, named })) => Answer::failure(
                 ErrorName::ParameterInvalid,
                 &format!("parameter `schemeCode` is `{given}`, but the scheme's Name is `{named}`"),
@@ -90,15 +87,19 @@ impl Engine {
                 ErrorName::LimitExceeded,
                 &format!("the scheme is larger than the limit of {max} bytes"),
             ),
-            Err(Fault::Scheme(StoreError::Invalid(faults))) => {
-                match answer::scheme_invalid(&faults) {
-                    Ok(body) => Answer {
-                        error: Some(ErrorName::SchemeInvalid),
-                        body,
-                        allow: None,
-                    },
-                    Err(fault) => unwritten(&fault),
-                }
+            Err(
+                Fault::Scheme(StoreError::Invalid(faults))
+                | Fault::Failed(Failure::SchemeInvalid { faults }),
+            ) => match answer::scheme_invalid(&faults) {
+                Ok(body) => Answer {
+                    error: Some(ErrorName::SchemeInvalid),
+                    body,
+                    allow: None,
+                },
+                Err(fault) => unwritten(&fault),
+            },
+            Err(Fault::Failed(failure) | Fault::Scheme(StoreError::Failed(failure))) => {
+                failed(&failure)
             }
             Err(Fault::Unwritten(fault)) => unwritten(&fault),
         }
