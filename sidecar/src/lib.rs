@@ -53,7 +53,7 @@ impl Shared {
         Self {
             live,
             tokens: bearer::Cache::new(),
-            secrets: oauth::SecretMemory {},
+            secrets: oauth::SecretMemory::new(),
             failures: policy::Failures::new(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),
