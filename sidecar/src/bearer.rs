@@ -103,4 +103,6 @@ pub(crate) fn validate(
 }
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;

@@ -17,11 +17,18 @@ pub mod logging;
 pub mod oauth;
 pub mod policy;
 pub mod refusal;
+mod running;
 mod server;
+mod sidecar;
 pub mod upstream;
 mod worker;
 
 use std::sync::Arc;
+
+pub use config::ClientCredential;
+pub use running::Running;
+pub use server::StartError;
+pub use sidecar::{BuildError, Builder, Sidecar};
 
 /// What all workers share and what outlives snapshots.
 pub struct Shared {
@@ -46,7 +53,7 @@ impl Shared {
         Self {
             live,
             tokens: bearer::Cache::new(),
-            secrets: oauth::SecretMemory {},
+            secrets: oauth::SecretMemory::new(),
             failures: policy::Failures::new(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),

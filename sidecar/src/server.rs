@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::Shared;
-use crate::config::Snapshot;
+use crate::config::{Live, Snapshot};
 use crate::listener::{self, BindError, Handover, Open, Seats, Sockets};
 use crate::upstream::Upstream;
 use crate::worker::{self, Command};
@@ -39,33 +39,15 @@ pub enum StartError {
     #[error("cannot set up TLS")]
     Tls(#[from] rustls::Error),
     /// The system gives no thread or no event queue.
-    #[error("cannot start worker threads")]
+    #[error("cannot start threads")]
     Thread(#[from] std::io::Error),
-}
-
-/// What a new snapshot could not change while running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NeedsRestart {
-    /// `Workers`.
-    Workers,
-    /// `Admin.Url`.
-    AdminUrl,
-    /// `DataFolder`.
-    DataFolder,
-    /// `Upstream` from or to `"embedded"`.
-    Upstream,
-}
-
-impl NeedsRestart {
-    /// The configuration's key.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Workers => "Workers",
-            Self::AdminUrl => "Admin.Url",
-            Self::DataFolder => "DataFolder",
-            Self::Upstream => "Upstream",
-        }
-    }
+    /// The embedded engine does not start.
+    #[cfg(feature = "embedded")]
+    #[error("cannot start the embedded engine")]
+    Engine(#[from] engine::SchemesError),
+    /// The thread that steers has ended.
+    #[error("the sidecar is about to end")]
+    Ended,
 }
 
 /// The workers and what they listen on.
@@ -85,15 +67,16 @@ struct Handle {
 }
 
 impl Server {
-    /// Binds every address of the snapshot in force, then starts the workers.
+    /// Binds every address of `first`, puts it in force, then starts the workers.
     pub(crate) async fn start(
-        shared: Arc<Shared>,
+        mut first: Snapshot,
         make_upstream: &MakeUpstream,
     ) -> Result<Self, StartError> {
-        let snapshot = shared.live.snapshot();
-        let count = snapshot.workers.max(1);
+        let count = first.workers.max(1);
         let mut sockets = Sockets::default();
-        let change = sockets.plan(&snapshot.listen, count)?;
+        let change = sockets.plan(&first.listen, count)?;
+        change.name_ports(&mut first);
+        let shared = Arc::new(Shared::new(Live::new(Arc::new(first))));
         let tls = listener::server_config(Arc::clone(&shared))?;
         let seats = Seats::new();
         let open: Vec<_> = (0..count).map(|_| Open::new()).collect();
@@ -137,17 +120,17 @@ impl Server {
 
     /// Puts `next` in force. New addresses listen before the old ones drain. When one cannot be
     /// bound nothing changes.
-    pub(crate) async fn apply(
-        &mut self,
-        next: Arc<Snapshot>,
-    ) -> Result<Vec<NeedsRestart>, StartError> {
-        let before = self.shared.live.snapshot();
+    pub(crate) async fn apply(&mut self, mut next: Snapshot) -> Result<(), StartError> {
         let change = self.sockets.plan(&next.listen, self.workers.len())?;
-        let restart = needs_restart(&before, &next);
-        self.shared.live.swap(next);
+        change.name_ports(&mut next);
+        self.shared.live.swap(Arc::new(next));
         let (added, retired) = self.sockets.apply(change);
-        self.listen(added, retired).await?;
-        Ok(restart)
+        self.listen(added, retired).await
+    }
+
+    /// What the workers share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     async fn listen(
@@ -194,24 +177,4 @@ impl Server {
             }
         }
     }
-}
-
-fn needs_restart(before: &Snapshot, next: &Snapshot) -> Vec<NeedsRestart> {
-    let embedded = |snapshot: &Snapshot| {
-        matches!(
-            snapshot.upstream.endpoint,
-            crate::config::Endpoint::Embedded
-        )
-    };
-    let changes = [
-        (before.workers != next.workers, NeedsRestart::Workers),
-        (before.admin_url != next.admin_url, NeedsRestart::AdminUrl),
-        (
-            before.data_folder != next.data_folder,
-            NeedsRestart::DataFolder,
-        ),
-        (embedded(before) != embedded(next), NeedsRestart::Upstream),
-    ];
-    let changed = changes.into_iter().filter(|(changed, _)| *changed);
-    changed.map(|(_, what)| what).collect()
 }

@@ -33,25 +33,17 @@ pub struct Metrics {
     workers: Box<[Counters]>,
     clients: ClientNames,
     routes: RouteNames,
-    pub(crate) reloads_applied: AtomicU64,
-    pub(crate) reloads_failed: AtomicU64,
-    /// Unix seconds of the last configuration that was put in force.
-    pub(crate) reload_applied_at: AtomicU64,
     pub(crate) started_at: u64,
 }
 
 impl Metrics {
     /// For so many workers; at least one.
     pub fn new(workers: usize) -> Self {
-        let now = unix_seconds();
         Self {
             workers: (0..workers.max(1)).map(|_| Counters::new()).collect(),
             clients: ClientNames::new(),
             routes: RouteNames::new(),
-            reloads_applied: AtomicU64::new(0),
-            reloads_failed: AtomicU64::new(0),
-            reload_applied_at: AtomicU64::new(now),
-            started_at: now,
+            started_at: unix_seconds(SystemTime::now()),
         }
     }
 
@@ -69,17 +61,6 @@ impl Metrics {
     /// The label for a route's prefix; without a lock, a few comparisons.
     pub fn route_label(&self, prefix: &str) -> RouteLabel {
         self.routes.label(prefix)
-    }
-
-    /// A configuration was put in force.
-    pub fn reload_applied(&self) {
-        self.reloads_applied.fetch_add(1, Relaxed);
-        self.reload_applied_at.store(unix_seconds(), Relaxed);
-    }
-
-    /// A configuration was kept out.
-    pub fn reload_failed(&self) {
-        self.reloads_failed.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn all(&self) -> &[Counters] {
@@ -401,9 +382,9 @@ impl Histogram {
     }
 }
 
-fn unix_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
+/// Seconds since 1970; 0 before.
+pub(super) fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
 }
 

@@ -4,14 +4,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::counters::{BOUNDS_MICROS, CLASSES, Counters, Histogram, Plain};
+use super::counters::{BOUNDS_MICROS, CLASSES, Counters, Histogram, Plain, unix_seconds};
 use super::health::Stage;
 use super::labels::{ConnectionLimit, Label, TokenOutcome, UpstreamOutcome};
 use super::process;
@@ -190,25 +189,19 @@ fn upstream(writer: &mut Writer<'_>, workers: &[Counters]) -> fmt::Result {
 }
 
 fn process_wide(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
-    let metrics = &shared.metrics;
+    let reload = shared.live.status();
     writer.counters(
         "reloads",
         "Configurations read after the first",
         vec![
-            (
-                vec![("result", "applied")],
-                metrics.reloads_applied.load(Relaxed),
-            ),
-            (
-                vec![("result", "refused")],
-                metrics.reloads_failed.load(Relaxed),
-            ),
+            (vec![("result", "applied")], reload.succeeded),
+            (vec![("result", "refused")], reload.failed),
         ],
     )?;
     writer.gauge_seconds(
-        "config_applied_timestamp",
-        "When the configuration in force was put in force",
-        metrics.reload_applied_at.load(Relaxed),
+        "config_good_timestamp",
+        "When the content of the configuration was last found good",
+        unix_seconds(reload.last_success),
     )?;
     let snapshot = shared.live.snapshot();
     writer.gauge(
@@ -230,7 +223,7 @@ fn process_wide(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
     writer.gauge_seconds(
         "start_timestamp",
         "When the process started",
-        metrics.started_at,
+        shared.metrics.started_at,
     )?;
     writer.counter(
         "log_lines_dropped",

@@ -105,12 +105,13 @@ fn stages(shared: &Shared, snapshot: &Snapshot) -> [Check; 2] {
 
 /// A file that was kept out does not make the process unready: the old configuration serves.
 fn config(shared: &Shared, snapshot: &Snapshot) -> Check {
-    let reload = shared.health.reload();
-    let mut detail = format!("generation {}", snapshot.generation);
-    let rfc3339 = |at: time::OffsetDateTime| at.format(&Rfc3339).unwrap_or_default();
-    if let Some(at) = reload.applied_at {
-        let _ = write!(detail, ", in force since {}", rfc3339(at));
-    }
+    let reload = shared.live.status();
+    let found_good = time::OffsetDateTime::from(reload.last_success);
+    let mut detail = format!(
+        "generation {}, found good at {}",
+        snapshot.generation,
+        found_good.format(&Rfc3339).unwrap_or_default()
+    );
     if !reload.needs_restart.is_empty() {
         let keys = reload.needs_restart.join(", ");
         let _ = write!(detail, "; needs a restart to change {keys}");
@@ -118,12 +119,7 @@ fn config(shared: &Shared, snapshot: &Snapshot) -> Check {
     let state = match reload.fault {
         None => State::Good,
         Some(fault) => {
-            let _ = write!(
-                detail,
-                "; the file of {} was kept out: {}",
-                rfc3339(fault.at),
-                fault.summary
-            );
+            let _ = write!(detail, "; what is there now was kept out:\n{fault}");
             State::Told
         }
     };

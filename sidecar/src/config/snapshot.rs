@@ -57,6 +57,8 @@ pub struct Snapshot {
     pub data_folder: PathBuf,
     /// Runtimes; by default the cores granted.
     pub workers: usize,
+    /// What the gate makes of all this, once.
+    pub prepared: crate::gate::Prepared,
 }
 
 /// The token side.

@@ -184,6 +184,7 @@ fn finish(
         ready_requires_upstream: draft.ready_requires_upstream,
         data_folder: draft.data_folder,
         workers: draft.workers.unwrap_or_else(cores_granted),
+        prepared: crate::gate::Prepared::default(),
     })
 }
 

@@ -7,7 +7,6 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
 
 use settings::Severity;
 use settings::watch::{self, Timing, Watched, Watcher};
@@ -48,7 +47,7 @@ impl Reloader {
         live: Live,
         watched: Vec<Watched>,
         known: &Faults,
-        apply: impl FnMut(Arc<Snapshot>) -> Result<(), ApplyError> + Send + 'static,
+        apply: impl FnMut(Snapshot) -> Result<(), ApplyError> + Send + 'static,
     ) -> io::Result<Self> {
         let timing = Timing::default();
         let mut state = State {
@@ -74,7 +73,7 @@ impl Reloader {
 struct State {
     source: Source,
     live: Live,
-    apply: Box<dyn FnMut(Arc<Snapshot>) -> Result<(), ApplyError> + Send>,
+    apply: Box<dyn FnMut(Snapshot) -> Result<(), ApplyError> + Send>,
     /// The content of the snapshot in force.
     in_force: Vec<Watched>,
     /// The faults that were logged last, so that they are logged once.
@@ -100,7 +99,7 @@ impl State {
             }
             Ok(snapshot) => {
                 let generation = snapshot.generation;
-                match (self.apply)(Arc::new(snapshot)) {
+                match (self.apply)(snapshot) {
                     Ok(()) => {
                         self.in_force.clone_from(&watched);
                         self.drawn = None;

@@ -189,7 +189,7 @@ impl KeyRing {
 }
 
 impl VerifyingKey {
-    pub(super) fn parse(jwk: &Jwk, retires: Option<u64>) -> Option<Self> {
+    pub(crate) fn parse(jwk: &Jwk, retires: Option<u64>) -> Option<Self> {
         let AlgorithmParameters::RSA(rsa) = &jwk.algorithm else {
             return None;
         };

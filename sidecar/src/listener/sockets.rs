@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Type};
 
-use crate::config::ListenUrl;
+use crate::config::{ListenUrl, Snapshot};
 
 /// Connections that may wait for `accept`; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -106,6 +106,33 @@ pub(crate) struct Change {
     pub(crate) sockets: Vec<Vec<Socket>>,
     /// Addresses that are no longer wanted.
     pub(crate) retired: Vec<SocketId>,
+}
+
+impl Change {
+    /// Where a URL asked for any port, the issuer made from it learns the real one.
+    pub(crate) fn name_ports(&self, snapshot: &mut Snapshot) {
+        let any = |bound: &&Bound| bound.wished.port() == 0;
+        // The issuer is made from the first TLS listener, else from the first.
+        let of = self.bound.iter().filter(|bound| bound.tls).find(any);
+        let Some(bound) = of.or_else(|| self.bound.iter().find(any)) else {
+            return;
+        };
+        let authority = &mut snapshot.authority;
+        for url in [&mut authority.issuer, &mut authority.base] {
+            *url = with_port(url, bound.local.port()).into();
+        }
+    }
+}
+
+/// `url` with `port` where it names port 0.
+fn with_port(url: &str, port: u16) -> String {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = url.split_at(start);
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match authority.strip_suffix(":0") {
+        Some(host) => format!("{scheme}{host}:{port}{path}"),
+        None => url.to_owned(),
+    }
 }
 
 impl Sockets {
@@ -365,6 +392,19 @@ mod tests {
         assert_eq!(ports.len(), 2);
         assert_ne!(ports[0], 0);
         assert_eq!(ports[0], ports[1]);
+    }
+
+    #[test]
+    fn only_port_0_of_the_authority_is_replaced() {
+        for (url, want) in [
+            ("https://localhost:0/", "https://localhost:9/"),
+            ("https://[::1]:0", "https://[::1]:9"),
+            ("https://localhost:0/flow:0", "https://localhost:9/flow:0"),
+            ("https://localhost:8080/", "https://localhost:8080/"),
+            ("https://id.example/", "https://id.example/"),
+        ] {
+            assert_eq!(with_port(url, 9), want);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 use super::Certificate;
 use crate::Shared;
 use crate::admin::ConnectionLimit;
-use crate::config::{self, CertificateSource, Limits, Live, Rate, Snapshot};
+use crate::config::{self, CertificateSource, Limits, Live, Rate, Snapshot, Source};
 use crate::server::{MakeUpstream, Server};
 use crate::upstream::Upstream;
 
@@ -52,79 +53,64 @@ fn listen(address: &str, tls: bool) -> config::ListenUrl {
     }
 }
 
-fn snapshot(limits: Limits, certificate: Certificate) -> Snapshot {
-    Snapshot {
-        generation: 1,
-        listen: vec![listen("127.0.0.1:0", true), listen("127.0.0.1:0", false)],
-        path_base: "".into(),
-        authority: config::Authority {
-            issuer: "https://localhost/".into(),
-            base: "https://localhost".into(),
-        },
-        certificate: Some(Arc::new(certificate)),
-        token_server: None,
-        routes: Vec::new(),
-        upstream: config::UpstreamSettings {
-            endpoint: config::Endpoint::Http {
-                authority: http::uri::Authority::from_static("127.0.0.1:1"),
-            },
-            connect_timeout: Duration::from_secs(2),
-            response_timeout: Duration::from_secs(60),
-            idle_timeout: Duration::from_secs(15),
-            preserve_host: false,
-            forward_token: false,
-        },
-        block_user_api: false,
-        strict_http_status: false,
-        limits,
-        cors_origins: config::CorsOrigins::None,
-        detailed_refusals: false,
-        console: false,
-        #[cfg(feature = "embedded")]
-        engine: None,
-        log: config::LogSettings {
-            format: None,
-            level: tracing::Level::INFO,
-            access: config::AccessLog::Off,
-        },
-        drain: config::Drain {
-            delay: Duration::ZERO,
-            timeout: Duration::from_secs(25),
-        },
-        admin_url: config::AdminUrl {
-            addresses: Vec::new(),
-        },
-        ready_requires_upstream: false,
-        data_folder: "data".into(),
-        workers: 2,
+/// A data folder with keys, made once for all tests: making an RSA key takes a while.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let config = r#"{
+            "Url": "https://127.0.0.1:0;http://127.0.0.2:0", "AllowPlainHttp": true,
+            "DisableOpenIddictServer": false,
+            "OpenIddictServerSettings": { "ClientCredentials": [
+                { "ClientId": "tester", "ClientSecret": "for tests of the listener" }
+            ] },
+            "Upstream": "http://127.0.0.1:1",
+            "Admin": { "Url": "http://127.0.0.1:0" },
+            "Drain": { "Delay": 0 },
+            "Workers": 2
+        }"#;
+        std::fs::write(folder.path().join("config.json"), config).unwrap();
+        load(folder.path());
+        folder
+    });
+    folder.path()
+}
+
+fn load(folder: &Path) -> Snapshot {
+    let loaded = Source::file(folder.join("config.json")).load(None);
+    match loaded.outcome {
+        Ok(snapshot) => snapshot,
+        Err(faults) => panic!("{}", faults.render(false)),
     }
+}
+
+/// A configuration with these limits: TLS and plain, two workers.
+pub(crate) fn snapshot(limits: Limits) -> Snapshot {
+    let mut snapshot = load(folder());
+    snapshot.limits = limits;
+    snapshot.listen = vec![listen("127.0.0.1:0", true), listen("127.0.0.1:0", false)];
+    snapshot
 }
 
 /// What workers share, without a worker.
 pub(crate) fn shared() -> Arc<Shared> {
-    let folder = tempfile::tempdir().unwrap();
-    let snapshot = snapshot(limits(), development(&folder));
-    Arc::new(Shared::new(Live::new(Arc::new(snapshot))))
+    Arc::new(Shared::new(Live::new(Arc::new(snapshot(limits())))))
 }
 
 /// A server on loopback, plain and TLS.
 struct Serving {
     server: Server,
     shared: Arc<Shared>,
-    folder: tempfile::TempDir,
     tls: SocketAddr,
     plain: SocketAddr,
 }
 
 impl Serving {
     async fn start(limits: Limits) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let certificate = development(&folder);
-        let live = Live::new(Arc::new(snapshot(limits, certificate)));
-        let shared = Arc::new(Shared::new(live));
-        let server = Server::start(Arc::clone(&shared), &make_upstream())
+        let server = Server::start(snapshot(limits), &make_upstream())
             .await
             .unwrap();
+        let shared = Arc::clone(server.shared());
         let addresses = server.addresses().lock().clone();
         let find = |tls| addresses.iter().find(|(_, t)| *t == tls).unwrap().0;
         Self {
@@ -132,7 +118,6 @@ impl Serving {
             plain: find(false),
             server,
             shared,
-            folder,
         }
     }
 
@@ -171,10 +156,6 @@ impl Serving {
         let workers = self.shared.metrics.all().iter();
         workers.map(|w| w.connections_closed().of(limit)).sum()
     }
-}
-
-fn development(folder: &tempfile::TempDir) -> Certificate {
-    Certificate::load(&CertificateSource::Development, folder.path()).unwrap()
 }
 
 fn make_upstream() -> MakeUpstream {
@@ -375,14 +356,13 @@ async fn a_connection_beyond_its_limit_is_shed_at_once() {
 async fn a_certificate_put_in_force_serves_the_next_handshake() {
     let serving = Serving::start(limits()).await;
     let other = tempfile::tempdir().unwrap();
-    let certificate = development(&other);
+    let certificate = Certificate::load(&CertificateSource::Development, other.path()).unwrap();
     let leaf = certificate.key.cert[0].clone();
     assert!(serving.tls_trusting(&leaf, "http/1.1").await.is_err());
     let mut before = serving.tls("http/1.1").await;
-    serving
-        .shared
-        .live
-        .swap(Arc::new(snapshot(limits(), certificate)));
+    let mut next = snapshot(limits());
+    next.certificate = Some(Arc::new(certificate));
+    serving.shared.live.swap(Arc::new(next));
     assert!(serving.tls_trusting(&leaf, "http/1.1").await.is_ok());
     ask(&mut before, GET).await;
 }
@@ -453,11 +433,9 @@ async fn a_changed_url_listens_anew_before_the_old_address_drains() {
     let mut serving = Serving::start(limits()).await;
     let mut old = serving.plain().await;
     ask(&mut old, GET).await;
-    let mut next = snapshot(limits(), development(&serving.folder));
+    let mut next = snapshot(limits());
     next.listen = vec![listen("127.0.0.1:0", true), listen("127.0.0.2:0", false)];
-    next.workers = 7;
-    let restart = serving.server.apply(Arc::new(next)).await.unwrap();
-    assert_eq!(restart, [crate::server::NeedsRestart::Workers]);
+    serving.server.apply(next).await.unwrap();
     let addresses = serving.server.addresses().lock().clone();
     assert_eq!(addresses.len(), 2);
     assert!(addresses.contains(&(serving.tls, true)), "{addresses:?}");

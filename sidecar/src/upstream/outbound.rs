@@ -99,8 +99,9 @@ impl Outbound {
                     self.end();
                 }
             }
-            Poll::Ready(None) => self.end(),
-            Poll::Ready(Some(Err(_))) => self.link = Link::Over,
+            // After a failure the connection is not good any more, which is seen when it is given
+            // back.
+            Poll::Ready(None | Some(Err(_))) => self.end(),
         }
         frame
     }

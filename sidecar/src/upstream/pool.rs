@@ -174,11 +174,9 @@ impl Pool {
         self.state.lock().budget.spend()
     }
 
-    /// Takes back a connection whose exchange is over; closes it where it is not good any more.
+    /// Takes back a connection whose answer is over; closes it where it is not good any more, or
+    /// the request has not been sent whole.
     pub(super) fn give_back(self: &Arc<Self>, mut wire: Box<Wire>) {
-        if !wire.marks.body_sent.load(Relaxed) {
-            return;
-        }
         if !wire.sender.is_ready() {
             // What ended the exchange may stand unread, or the last of the request unwritten.
             wire.drive(&mut Context::from_waker(Waker::noop()));

@@ -146,13 +146,13 @@ impl Wire {
         // The answer comes from `drive` alone, right before it is looked for: it needs no waker,
         // and no budget, whose exhaustion would be reported to that waker.
         let mut answer = std::pin::pin!(unconstrained(self.sender.try_send_request(request)));
-        let mut idle = Context::from_waker(Waker::noop());
         let mut deadline = patience.until;
         if self.alarm.deadline() > deadline {
             self.alarm.as_mut().reset(deadline);
         }
         std::future::poll_fn(|cx| {
             self.drive(cx);
+            let mut idle = Context::from_waker(Waker::noop());
             if let Poll::Ready(answer) = answer.as_mut().poll(&mut idle) {
                 return Poll::Ready(answer.map_err(|mut failed| Failed {
                     unsent: failed.take_message(),
