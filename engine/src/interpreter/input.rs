@@ -39,20 +39,26 @@ pub struct Given {
 pub enum Input<'a> {
     /// `executecommand`.
     Command {
+        /// Its name.
         name: &'a str,
+        /// Who gives it.
         caller: &'a Caller,
+        /// Process parameters.
         given: &'a Given,
     },
     /// `setstate`.
     SetState {
+        /// Its name.
         state: &'a str,
+        /// Who sets it.
         caller: &'a Caller,
+        /// Process parameters.
         given: &'a Given,
     },
 }
 
 impl<'a> Input<'a> {
-    pub(super) fn caller(&self) -> &'a Caller {
+    pub(crate) fn caller(&self) -> &'a Caller {
         match self {
             Self::Command { caller, .. } | Self::SetState { caller, .. } => caller,
         }

@@ -38,12 +38,19 @@ impl Counts {
         self.panics.fetch_add(1, Relaxed);
     }
 
+    /// Requests that ended in a panic.
+    pub(crate) fn panics(&self) -> u64 {
+        self.panics.load(Relaxed)
+    }
+
     /// Writes what was counted, in the text format of Prometheus.
     pub(crate) fn write(&self, out: &mut String) -> fmt::Result {
         out.push_str("# HELP engine_requests_total Requests answered, by operation and outcome.\n");
         out.push_str("# TYPE engine_requests_total counter\n");
         for (row, counters) in self.requests.chunks(OUTCOMES).enumerate() {
-            let operation = OPERATIONS.get(row).map_or("none", |operation| operation.name);
+            let operation = OPERATIONS
+                .get(row)
+                .map_or("none", |operation| operation.name);
             for (column, counter) in counters.iter().enumerate() {
                 let count = counter.load(Relaxed);
                 if count == 0 {
@@ -61,6 +68,6 @@ impl Counts {
         }
         out.push_str("# HELP engine_panics_total Requests that ended in a panic.\n");
         out.push_str("# TYPE engine_panics_total counter\n");
-        writeln!(out, "engine_panics_total {}", self.panics.load(Relaxed))
+        writeln!(out, "engine_panics_total {}", self.panics())
     }
 }

@@ -79,8 +79,9 @@ impl Engine {
                 body,
                 allow: None,
             },
-            Err(Fault::Failed(failure)) => failed(&failure),
-            Err(Fault::Scheme(StoreError::Failed(failure))) => failed(&failure),
+            Err(Fault::Failed(failure) | Fault::Scheme(StoreError::Failed(failure))) => {
+                failed(&failure)
+            }
             Err(Fault::Scheme(StoreError::OtherName { given, named })) => Answer::failure(
                 ErrorName::ParameterInvalid,
                 &format!("parameter `schemeCode` is `{given}`, but the scheme's Name is `{named}`"),
@@ -89,15 +90,16 @@ impl Engine {
                 ErrorName::LimitExceeded,
                 &format!("the scheme is larger than the limit of {max} bytes"),
             ),
-            Err(Fault::Scheme(StoreError::Invalid(faults))) => match answer::scheme_invalid(&faults)
-            {
-                Ok(body) => Answer {
-                    error: Some(ErrorName::SchemeInvalid),
-                    body,
-                    allow: None,
-                },
-                Err(fault) => unwritten(&fault),
-            },
+            Err(Fault::Scheme(StoreError::Invalid(faults))) => {
+                match answer::scheme_invalid(&faults) {
+                    Ok(body) => Answer {
+                        error: Some(ErrorName::SchemeInvalid),
+                        body,
+                        allow: None,
+                    },
+                    Err(fault) => unwritten(&fault),
+                }
+            }
             Err(Fault::Unwritten(fault)) => unwritten(&fault),
         }
     }
@@ -180,7 +182,7 @@ fn users(processes: &Processes, request: UserRequest) -> Result<Bytes, Fault> {
     Ok(match request {
         UserRequest::List(Page { skip, size }) => {
             let page = users.list(None, skip.saturating_add(size), None);
-            answer::users(page.items.iter().skip(skip).map(|user| &**user))?
+            answer::users(page.items.get(skip..).unwrap_or_default())?
         }
         UserRequest::Get { id } => answer::user(&*users.get(&id)?)?,
         UserRequest::Create(NewUser {
@@ -249,6 +251,7 @@ fn name(failure: &Failure) -> ErrorName {
         Failure::SchemeNotFound { .. } => ErrorName::SchemeNotFound,
         Failure::CommandNotAllowed { .. } => ErrorName::CommandNotAllowed,
         Failure::CommandNotFound { .. } => ErrorName::CommandNotFound,
+        Failure::SchemeInvalid { .. } => ErrorName::SchemeInvalid,
         Failure::StateNotFound { .. } => ErrorName::StateNotFound,
         Failure::ParameterMissing { .. } => ErrorName::ParameterMissing,
         Failure::ParameterInvalid { .. } => ErrorName::ParameterInvalid,
