@@ -160,8 +160,16 @@ fn metrics(engine: &Engine) -> Response<Body> {
     // Writing to a string cannot fail.
     let _ = engine.counts().write(&mut text);
     for (name, help, value) in [
-        ("engine_instances", "Process instances held.", state.instances),
-        ("engine_schemes", "Schemes that can be started.", state.schemes),
+        (
+            "engine_instances",
+            "Process instances held.",
+            state.instances,
+        ),
+        (
+            "engine_schemes",
+            "Schemes that can be started.",
+            state.schemes,
+        ),
         (
             "engine_schemes_broken",
             "Scheme files with faults, left out.",

@@ -258,7 +258,11 @@ struct Face {
 impl Face {
     fn show(&self, engine: &Engine) {
         let state = engine.state();
-        let probes: Vec<String> = self.probes.iter().map(|at| format!("http://{at}")).collect();
+        let probes: Vec<String> = self
+            .probes
+            .iter()
+            .map(|at| format!("http://{at}"))
+            .collect();
         let probes = probes.join(" ");
         if !self.human {
             tracing::info!(

@@ -193,9 +193,7 @@ impl Engine {
                 allow: methods.allow(),
             });
         }
-        if self.inner.settings.block_user_api
-            && operations::is_about_users(target.operation.id)
-        {
+        if self.inner.settings.block_user_api && operations::is_about_users(target.operation.id) {
             return Err(Refusal::UserApiBlocked);
         }
         if !self.inner.loaded.load(Relaxed) {
@@ -262,6 +260,8 @@ fn terms(settings: &EngineSettings) -> Terms {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }

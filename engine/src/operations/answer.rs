@@ -54,7 +54,11 @@ pub(crate) fn failure(error: ErrorName, message: &str) -> Bytes {
 
 /// The failure `SchemeInvalid`, with every fault.
 pub(crate) fn scheme_invalid(faults: &SchemeFaults) -> Result<Bytes, serde_json::Error> {
-    let messages: Vec<String> = faults.faults().iter().map(|fault| fault.message()).collect();
+    let messages: Vec<String> = faults
+        .faults()
+        .iter()
+        .map(|fault| fault.message())
+        .collect();
     let errors = Each(|| {
         faults
             .faults()

@@ -12,7 +12,9 @@ use workflow_api::Id;
 
 use super::arguments::{Arguments, Given as Value};
 use super::refusal::{Problem, Refusal};
-use crate::processes::{Caller, CommandsQuery, CreateInstance, ExecuteCommand, Given, SetState, Target};
+use crate::processes::{
+    Caller, CommandsQuery, CreateInstance, ExecuteCommand, Given, SetState, Target,
+};
 
 /// Entries on a page where `pageSize` is not given.
 const PAGE_SIZE: usize = 100;

@@ -50,15 +50,16 @@ pub(crate) fn judge(parts: &Parts, socket: Socket) -> Result<(), Distrust> {
         (host, None, authority) => {
             // RFC 9112 §3.2.2: an absolute target and Host should agree; both must be ours.
             let host = host.map(|host| {
-                Authority::try_from(host.as_bytes()).is_ok_and(|authority| is_ours(&authority, socket))
+                Authority::try_from(host.as_bytes())
+                    .is_ok_and(|authority| is_ours(&authority, socket))
             });
-            if host == Some(false) || authority.is_some_and(|authority| !is_ours(authority, socket)) {
+            if host == Some(false) || authority.is_some_and(|authority| !is_ours(authority, socket))
+            {
                 return Err(Distrust::ForeignHost);
             }
         }
     }
-    let marked =
-        parts.headers.contains_key(ORIGIN) || parts.headers.contains_key(SEC_FETCH_SITE);
+    let marked = parts.headers.contains_key(ORIGIN) || parts.headers.contains_key(SEC_FETCH_SITE);
     if marked && !parts.headers.contains_key(WORKFLOW_CLIENT) {
         return Err(Distrust::Browser);
     }
@@ -75,7 +76,10 @@ fn is_ours(authority: &Authority, socket: Socket) -> bool {
     if host.eq_ignore_ascii_case("localhost") {
         return true;
     }
-    let address = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+    let address = match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
         Some(v6) => v6.parse::<Ipv6Addr>().map(IpAddr::V6),
         None => host.parse::<Ipv4Addr>().map(IpAddr::V4),
     };
@@ -98,15 +102,35 @@ mod tests {
             ("http://localhost:1/x", &[], Ok(())), // HTTP/2: :authority
             ("http://localhost/x", &[("host", "localhost")], Ok(())),
             ("/x", &[], no(Distrust::NoHost)),
-            ("/x", &[("host", "localhost"), ("host", "localhost")], no(Distrust::NoHost)),
+            (
+                "/x",
+                &[("host", "localhost"), ("host", "localhost")],
+                no(Distrust::NoHost),
+            ),
             ("/x", &[("host", "evil.example")], no(Distrust::ForeignHost)),
-            ("/x", &[("host", "localhost.evil.example")], no(Distrust::ForeignHost)),
-            ("/x", &[("host", "127.0.0.1.evil.example")], no(Distrust::ForeignHost)),
-            ("/x", &[("host", "localhost@evil.example")], no(Distrust::ForeignHost)),
+            (
+                "/x",
+                &[("host", "localhost.evil.example")],
+                no(Distrust::ForeignHost),
+            ),
+            (
+                "/x",
+                &[("host", "127.0.0.1.evil.example")],
+                no(Distrust::ForeignHost),
+            ),
+            (
+                "/x",
+                &[("host", "localhost@evil.example")],
+                no(Distrust::ForeignHost),
+            ),
             ("/x", &[("host", "10.0.0.1")], no(Distrust::ForeignHost)),
             ("/x", &[("host", "0.0.0.0")], no(Distrust::ForeignHost)),
             ("/x", &[("host", "")], no(Distrust::ForeignHost)),
-            ("http://evil.example/x", &[("host", "localhost")], no(Distrust::ForeignHost)),
+            (
+                "http://evil.example/x",
+                &[("host", "localhost")],
+                no(Distrust::ForeignHost),
+            ),
             (
                 "/x",
                 &[("host", "localhost"), ("origin", "http://localhost:3000")],

@@ -43,7 +43,9 @@ impl Counts {
         out.push_str("# HELP engine_requests_total Requests answered, by operation and outcome.\n");
         out.push_str("# TYPE engine_requests_total counter\n");
         for (row, counters) in self.requests.chunks(OUTCOMES).enumerate() {
-            let operation = OPERATIONS.get(row).map_or("none", |operation| operation.name);
+            let operation = OPERATIONS
+                .get(row)
+                .map_or("none", |operation| operation.name);
             for (column, counter) in counters.iter().enumerate() {
                 let count = counter.load(Relaxed);
                 if count == 0 {

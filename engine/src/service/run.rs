@@ -89,15 +89,16 @@ impl Engine {
                 ErrorName::LimitExceeded,
                 &format!("the scheme is larger than the limit of {max} bytes"),
             ),
-            Err(Fault::Scheme(StoreError::Invalid(faults))) => match answer::scheme_invalid(&faults)
-            {
-                Ok(body) => Answer {
-                    error: Some(ErrorName::SchemeInvalid),
-                    body,
-                    allow: None,
-                },
-                Err(fault) => unwritten(&fault),
-            },
+            Err(Fault::Scheme(StoreError::Invalid(faults))) => {
+                match answer::scheme_invalid(&faults) {
+                    Ok(body) => Answer {
+                        error: Some(ErrorName::SchemeInvalid),
+                        body,
+                        allow: None,
+                    },
+                    Err(fault) => unwritten(&fault),
+                }
+            }
             Err(Fault::Unwritten(fault)) => unwritten(&fault),
         }
     }

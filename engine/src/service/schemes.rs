@@ -101,7 +101,9 @@ impl Schemes {
     pub(super) fn watch(&self) -> Result<(), SchemesError> {
         let watched = self.shared.read();
         let shared = Arc::clone(&self.shared);
-        let watcher = Watcher::start("schemes", watched, Timing::default(), move |_| shared.read())?;
+        let watcher = Watcher::start("schemes", watched, Timing::default(), move |_| {
+            shared.read()
+        })?;
         *self.watcher.lock() = Some(watcher);
         Ok(())
     }
@@ -131,10 +133,7 @@ impl Schemes {
                 named: parsed.scheme.code,
             });
         }
-        let (_, version) = self
-            .shared
-            .add(parsed.scheme)
-            .map_err(StoreError::Failed)?;
+        let (_, version) = self.shared.add(parsed.scheme).map_err(StoreError::Failed)?;
         Ok(version)
     }
 }
@@ -230,7 +229,9 @@ impl Shared {
         };
         let code = Arc::clone(&parsed.scheme.code);
         let owner = known.iter().find(|(other, known)| {
-            *other != path && other.exists() && known.scheme.as_ref().is_some_and(|(c, _)| *c == code)
+            *other != path
+                && other.exists()
+                && known.scheme.as_ref().is_some_and(|(c, _)| *c == code)
         });
         if let Some((other, _)) = owner {
             tracing::error!(
