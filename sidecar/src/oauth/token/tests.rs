@@ -153,6 +153,11 @@ async fn errors_have_the_codes_and_statuses_of_rfc_6749() {
             status == 401
         );
     }
+}
+
+#[tokio::test]
+async fn only_post_is_served() {
+    let rig = Rig::start(|_| ()).await;
     for method in ["GET", "PUT", "DELETE", "OPTIONS", "HEAD"] {
         let line = format!("{method} /connect/token?{GOOD}");
         let answer = rig.ask(&line, "").await;
