@@ -168,6 +168,10 @@ pub(crate) fn good_claims() -> Value {
 }
 
 /// The value with `changes` in place of its members; a null removes one.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "so that tests can write `json!` in place"
+)]
 pub(crate) fn with(mut value: Value, changes: Value) -> Value {
     let members = value.as_object_mut().unwrap();
     for (name, change) in changes.as_object().unwrap().clone() {

@@ -1,7 +1,7 @@
 //! JSON as security needs it: no name twice in an object, at any level; nothing after the value.
 //!
 //! RFC 7515 §4 and RFC 7519 §4 let a verifier take the last of two equal names; two verifiers that
-//! choose differently are an attack. serde_json keeps the syntax, UTF-8, number range and depth
+//! choose differently are an attack. `serde_json` keeps the syntax, UTF-8, number range and depth
 //! (128 levels).
 
 use std::fmt;

@@ -190,10 +190,24 @@ async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> String {
     head
 }
 
+/// Nothing here takes so long; a test that waits for what never comes fails.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// Waits for a state.
+async fn until(reached: impl Fn() -> bool) {
+    let waiting = async {
+        while !reached() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(HANGS, waiting).await.unwrap();
+}
+
 /// Whether the other side has closed, in order or by a reset.
 async fn closes(stream: &mut (impl AsyncRead + Unpin)) -> bool {
     let mut rest = Vec::new();
-    match stream.read_to_end(&mut rest).await {
+    let ended = tokio::time::timeout(HANGS, stream.read_to_end(&mut rest)).await;
+    match ended.unwrap() {
         Ok(_) => true,
         Err(error) => {
             error.kind() == std::io::ErrorKind::ConnectionReset
@@ -204,7 +218,7 @@ async fn closes(stream: &mut (impl AsyncRead + Unpin)) -> bool {
 
 const GET: &str = "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// A request that stays under way until its last byte is sent.
-const SLOW: &str = "POST /none HTTP/1.1\r\nHost: localhost\r\n\
+const SLOW: &str = "POST /connect/token HTTP/1.1\r\nHost: localhost\r\n\
     Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 2\r\n\r\na";
 
 #[tokio::test]
@@ -261,7 +275,7 @@ async fn a_handshake_that_never_ends_is_closed() {
     let mut tcp = TcpStream::connect(serving.tls).await.unwrap();
     tcp.write_all(&[0x16, 0x03, 0x01]).await.unwrap();
     assert!(closes(&mut tcp).await);
-    assert_eq!(serving.closed_by(ConnectionLimit::Handshake), 1);
+    until(|| serving.closed_by(ConnectionLimit::Handshake) == 1).await;
 }
 
 #[tokio::test]
@@ -281,7 +295,7 @@ async fn a_head_that_never_ends_is_closed() {
     ask(&mut tls, GET).await;
     tls.write_all(b"GET /no").await.unwrap();
     assert!(closes(&mut tls).await);
-    assert_eq!(serving.closed_by(ConnectionLimit::Header), 5);
+    until(|| serving.closed_by(ConnectionLimit::Header) == 5).await;
 }
 
 #[tokio::test]
@@ -294,7 +308,7 @@ async fn an_idle_connection_is_closed() {
     let mut plain = serving.plain().await;
     ask(&mut plain, GET).await;
     assert!(closes(&mut plain).await);
-    assert_eq!(serving.closed_by(ConnectionLimit::Idle), 1);
+    until(|| serving.closed_by(ConnectionLimit::Idle) == 1).await;
 }
 
 #[tokio::test]
@@ -347,7 +361,7 @@ async fn a_connection_beyond_its_limit_is_shed_at_once() {
     ask(&mut second, GET).await;
     let mut third = serving.plain().await;
     assert!(closes(&mut third).await);
-    assert_eq!(serving.closed_by(ConnectionLimit::ConnectionsPerAddress), 1);
+    until(|| serving.closed_by(ConnectionLimit::ConnectionsPerAddress) == 1).await;
     // Whoever has a seat keeps it.
     ask(&mut first, GET).await;
 }
@@ -392,9 +406,7 @@ async fn a_drain_finishes_what_is_under_way_and_refuses_what_is_new() {
     let request = http::Request::get("https://localhost/none");
     let request = request.body(Empty::<Bytes>::new()).unwrap();
     send.send_request(request).await.unwrap();
-    while serving.shared.metrics.in_flight() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| serving.shared.metrics.in_flight() > 0).await;
     let plain = serving.plain;
     let drained = tokio::spawn(serving.server.drain(Duration::from_secs(60)));
     assert!(closes(&mut idle).await);
@@ -413,9 +425,7 @@ async fn a_drain_ends_at_its_timeout() {
     let serving = Serving::start(limits()).await;
     let mut slow = serving.plain().await;
     slow.write_all(SLOW.as_bytes()).await.unwrap();
-    while serving.shared.metrics.in_flight() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| serving.shared.metrics.in_flight() > 0).await;
     let shared = Arc::clone(&serving.shared);
     serving.server.drain(Duration::from_millis(10)).await;
     assert!(closes(&mut slow).await);
@@ -474,12 +484,10 @@ async fn a_parked_connection_serves_on() {
     for _ in 0..3 {
         ask(&mut tls, GET).await;
         ask(&mut plain, GET).await;
-        let parked = || -> i64 {
+        until(|| {
             let workers = serving.shared.metrics.all().iter();
-            workers.map(|worker| worker.plain().parked).sum()
-        };
-        while parked() < 2 {
-            tokio::task::yield_now().await;
-        }
+            workers.map(|worker| worker.plain().parked).sum::<i64>() == 2
+        })
+        .await;
     }
 }

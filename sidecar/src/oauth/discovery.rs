@@ -45,7 +45,8 @@ struct Server<'a> {
 /// RFC 9728 §2.
 #[derive(Serialize)]
 struct Resource<'a> {
-    resource: &'a str,
+    #[serde(rename = "resource")]
+    id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     authorization_servers: Option<[&'a str; 1]>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -63,7 +64,7 @@ impl Published {
             .collect();
         let resource_id = format!("{base}/workflowapi");
         let resource = Resource {
-            resource: &resource_id,
+            id: &resource_id,
             authorization_servers: snapshot.token_server.is_some().then_some([issuer]),
             scopes_supported: scopes.clone(),
             bearer_methods_supported: ["header"],
