@@ -43,7 +43,9 @@ pub enum Change {
     Created(Arc<Instance>),
     /// It has a next snapshot.
     Updated {
+        /// The snapshot that the operation started from.
         before: Arc<Instance>,
+        /// The snapshot that it leads to.
         after: Arc<Instance>,
     },
     /// It is gone.

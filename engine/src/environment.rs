@@ -67,6 +67,8 @@ pub struct Limits {
     pub history: usize,
     /// Bytes of one instance's stored parameters.
     pub parameter_bytes: usize,
+    /// Process parameters given with one operation; taking many holds up the others of a core.
+    pub given: usize,
     /// Auto transitions in one operation.
     pub auto_hops: u32,
     /// Operations that wait for one instance; beyond it a caller does better to come back.
@@ -85,6 +87,7 @@ impl Default for Limits {
             instances: 1_000_000,
             history: 100_000,
             parameter_bytes: 1 << 20,
+            given: 10_000,
             auto_hops: 10_000,
             waiting: 64,
             schemes: 10_000,

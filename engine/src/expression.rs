@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use crate::parameter::{Type, Value, system_type};
 
+mod check;
 mod compile;
 mod evaluate;
 mod fault;
@@ -30,6 +31,9 @@ pub const LENGTH_MAX: usize = 8192;
 
 /// How deep parentheses, calls and prefix operators may be nested.
 pub const DEPTH_MAX: usize = 64;
+
+/// The most faults of one expression that are told.
+pub const FAULTS_MAX: usize = 50;
 
 /// A compiled, type-checked Boolean expression.
 ///

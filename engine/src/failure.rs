@@ -5,100 +5,162 @@
 //! Rules: the list of failures of the Workflow API; each short name is a promise.
 //! Elsewhere: HTTP statuses and the envelope (the service).
 
+mod names;
+
+pub use names::{Known, Shown};
+
 use std::fmt;
 use std::sync::Arc;
 
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::expression::EvaluationError;
 use crate::instance::Status;
+use crate::parameter::Mismatch;
 use crate::provider;
-
-/// Names listed in one message; a longer list helps nobody.
-const LISTED_MAX: usize = 20;
+use crate::scheme::SchemeFaults;
+use crate::store::CommitError;
 
 /// An operation that was refused or that failed.
 #[derive(Debug, Error)]
 pub enum Failure {
     /// No process has this id, or it was deleted while the operation waited.
     #[error("there is no process `{id}`")]
-    ProcessNotFound { id: Uuid },
+    ProcessNotFound {
+        /// The id asked for.
+        id: Uuid,
+    },
 
     /// The id is taken.
     #[error("process `{id}` exists already; use another id, or none to have one made")]
-    ProcessAlreadyExists { id: Uuid },
+    ProcessAlreadyExists {
+        /// The id asked for.
+        id: Uuid,
+    },
 
     /// No scheme has this code.
     #[error("there is no scheme `{code}`{known}")]
-    SchemeNotFound { code: Box<str>, known: Known },
+    SchemeNotFound {
+        /// The code asked for.
+        code: Shown,
+        /// The codes there are.
+        known: Known,
+    },
 
     /// The command is in the scheme, but not for this caller here and now.
     #[error("command `{command}` is not allowed in activity `{activity}`: {reason}")]
     CommandNotAllowed {
+        /// The command.
         command: Arc<str>,
+        /// Where the process stands.
         activity: Arc<str>,
+        /// Why not.
         reason: NotAllowed,
     },
 
     /// The scheme knows no such command.
     #[error("scheme `{scheme}` has no command `{command}`{known}")]
     CommandNotFound {
-        command: Box<str>,
+        /// The command asked for.
+        command: Shown,
+        /// The scheme's code.
         scheme: Arc<str>,
+        /// The commands of the scheme.
         known: Known,
+    },
+
+    /// The XML is no valid scheme; nothing was stored.
+    #[error("{faults}")]
+    SchemeInvalid {
+        /// All of them, with their places.
+        faults: SchemeFaults,
     },
 
     /// No activity of this state can be set.
     #[error("scheme `{scheme}` has no state `{state}` that can be set{known}")]
     StateNotFound {
-        state: Box<str>,
+        /// The state asked for.
+        state: Shown,
+        /// The scheme's code.
         scheme: Arc<str>,
+        /// The states that can be set.
         known: Known,
     },
 
     /// A required parameter was not given.
     #[error("parameter `{name}` is required by command `{command}` and was not given")]
-    ParameterMissing { name: Arc<str>, command: Arc<str> },
+    ParameterMissing {
+        /// The parameter, as a caller names it.
+        name: Arc<str>,
+        /// The command that takes it.
+        command: Arc<str>,
+    },
 
     /// A parameter's value cannot be taken.
     #[error("parameter `{name}` {fault}")]
     ParameterInvalid {
-        name: Arc<str>,
+        /// The parameter, as the caller named it.
+        name: Shown,
+        /// What is wrong with its value.
         fault: ParameterFault,
     },
 
     /// The tenant given is not the instance's.
     #[error("process `{id}` does not belong to tenant `{tenant}`")]
-    TenantMismatch { id: Uuid, tenant: Box<str> },
+    TenantMismatch {
+        /// The process.
+        id: Uuid,
+        /// The tenant that was given.
+        tenant: Shown,
+    },
 
     /// Too many operations wait for this instance; the operation may be sent again.
     #[error("{waiting} operations wait for process `{id}` already; try again later")]
-    InstanceBusy { id: Uuid, waiting: usize },
+    InstanceBusy {
+        /// The process.
+        id: Uuid,
+        /// How many wait.
+        waiting: usize,
+    },
 
     /// An action, condition or rule failed, or is not there.
     #[error("in activity `{activity}`: {fault}")]
     ActionFailed {
+        /// Where the process stood.
         activity: Arc<str>,
+        /// What went wrong.
         fault: Box<ExecutionFault>,
     },
 
     /// A configured bound was reached.
     #[error("{limit}; the limit is {max}")]
-    LimitExceeded { limit: Limit, max: u64 },
+    LimitExceeded {
+        /// Which one.
+        limit: Limit,
+        /// Where it lies.
+        max: u64,
+    },
 
     /// No user has this id.
     #[error("there is no user `{id}`")]
-    UserNotFound { id: Box<str> },
+    UserNotFound {
+        /// The id asked for.
+        id: Shown,
+    },
 
     /// The user's id is taken.
     #[error("user `{id}` exists already")]
-    UserAlreadyExists { id: Box<str> },
+    UserAlreadyExists {
+        /// The id asked for.
+        id: Shown,
+    },
 
     /// The store could not make the change durable; nothing changed.
     #[error("the change could not be stored, nothing was changed")]
     StoreFailed {
-        #[source]
-        source: crate::store::CommitError,
+        /// Why.
+        source: CommitError,
     },
 }
 
@@ -111,6 +173,7 @@ impl Failure {
             Self::SchemeNotFound { .. } => "SchemeNotFound",
             Self::CommandNotAllowed { .. } => "CommandNotAllowed",
             Self::CommandNotFound { .. } => "CommandNotFound",
+            Self::SchemeInvalid { .. } => "SchemeInvalid",
             Self::StateNotFound { .. } => "StateNotFound",
             Self::ParameterMissing { .. } => "ParameterMissing",
             Self::ParameterInvalid { .. } => "ParameterInvalid",
@@ -129,10 +192,15 @@ impl Failure {
 #[derive(Debug)]
 pub enum NotAllowed {
     /// Nothing that leaves the activity is triggered by it.
-    NotHere { available: Known },
+    NotHere {
+        /// What the caller could give here.
+        available: Known,
+    },
     /// It is there, but not for this identity.
     Identity {
-        identity: Option<Arc<str>>,
+        /// Whose rights count.
+        identity: Option<Shown>,
+        /// What the caller could give here.
         available: Known,
     },
     /// The instance takes no commands in this status.
@@ -175,9 +243,15 @@ pub enum ParameterFault {
     /// The engine sets it.
     #[error("is a System parameter, which is set by the engine and cannot be given")]
     System,
+    /// It is stored with every step, so it must be short.
+    #[error("is longer than {max} bytes")]
+    TooLong {
+        /// How long it may be.
+        max: usize,
+    },
     /// It does not fit the declared type.
     #[error("is invalid: {0}")]
-    Value(#[from] crate::parameter::Mismatch),
+    Value(#[from] Mismatch),
 }
 
 /// What went wrong while a process was executed.
@@ -186,24 +260,32 @@ pub enum ExecutionFault {
     /// Nobody provides it.
     #[error("no {kind} named `{name}` is provided by this engine{hint}")]
     NotProvided {
+        /// What was sought.
         kind: provider::Kind,
+        /// Its name.
         name: Arc<str>,
+        /// What is provided.
         hint: Known,
     },
 
     /// The provider reported a failure.
     #[error("{kind} `{name}` failed: {source}")]
     Provider {
+        /// What it is.
         kind: provider::Kind,
+        /// Its name.
         name: Arc<str>,
+        /// What it reported.
         source: provider::Error,
     },
 
     /// An expression could not be evaluated with the values at hand.
     #[error("the expression of transition `{transition}` failed: {source}")]
     Expression {
+        /// The transition with the expression.
         transition: Arc<str>,
-        source: crate::expression::EvaluationError,
+        /// Why.
+        source: EvaluationError,
     },
 
     /// The activity would need a timer.
@@ -211,20 +293,29 @@ pub enum ExecutionFault {
         "transition `{transition}` waits for timer `{timer}`, and timers are not run by this version"
     )]
     TimersNotRun {
+        /// The timer.
         timer: Arc<str>,
+        /// The transition that it triggers.
         transition: Arc<str>,
     },
 
     /// A subprocess would have to start or end.
     #[error("transition `{transition}` is a fork, and subprocesses are not run by this version")]
-    ForksNotRun { transition: Arc<str> },
+    ForksNotRun {
+        /// The transition.
+        transition: Arc<str>,
+    },
 
     /// An action asked for a state or activity that the scheme does not have.
     #[error("{kind} `{name}` asked for `{target}`, which the scheme cannot be set to{known}")]
     NoSuchTarget {
+        /// What asked.
         kind: provider::Kind,
+        /// Its name.
         name: Arc<str>,
-        target: Box<str>,
+        /// What it asked for.
+        target: Shown,
+        /// What there is.
         known: Known,
     },
 }
@@ -238,8 +329,13 @@ pub enum Limit {
     History,
     /// Bytes of one instance's stored parameters.
     ParameterBytes,
+    /// Process parameters given with one operation.
+    Given,
     /// Auto transitions in one operation.
-    AutoHops { activity: Arc<str> },
+    AutoHops {
+        /// Where the walk was stopped.
+        activity: Arc<str>,
+    },
     /// Schemes in the registry.
     Schemes,
     /// Users in this engine.
@@ -254,66 +350,13 @@ impl fmt::Display for Limit {
             Self::ParameterBytes => {
                 f.write_str("the stored parameters of this process take too many bytes")
             }
+            Self::Given => f.write_str("too many process parameters were given at once"),
             Self::AutoHops { activity } => write!(
                 f,
                 "the Auto transitions did not come to rest, the last activity was `{activity}`"
             ),
             Self::Schemes => f.write_str("this engine holds no more schemes"),
             Self::Users => f.write_str("this engine holds no more users"),
-        }
-    }
-}
-
-/// Names that would have been right: the nearest one first, then all, up to a bound.
-#[derive(Debug, Default)]
-pub struct Known {
-    nearest: Option<Box<str>>,
-    names: Vec<Box<str>>,
-    more: usize,
-}
-
-impl Known {
-    /// Nothing to suggest: displays as the empty string.
-    pub fn none() -> Self {
-        Self::default()
-    }
-
-    /// The known names, with the one nearest to `wanted` named apart.
-    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>, wanted: &str) -> Self {
-        let mut nearest: Option<(f64, &str)> = None;
-        let mut known = Self::default();
-        for name in names {
-            let likeness = strsim::jaro_winkler(&name.to_lowercase(), &wanted.to_lowercase());
-            if likeness > 0.8 && nearest.is_none_or(|(best, _)| likeness > best) {
-                nearest = Some((likeness, name));
-            }
-            if known.names.len() < LISTED_MAX {
-                known.names.push(name.into());
-            } else {
-                known.more += 1;
-            }
-        }
-        known.nearest = nearest.map(|(_, name)| name.into());
-        known
-    }
-}
-
-impl fmt::Display for Known {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(nearest) = &self.nearest {
-            write!(f, "; did you mean `{nearest}`?")?;
-        }
-        let Some((first, rest)) = self.names.split_first() else {
-            return Ok(());
-        };
-        let start = if self.nearest.is_some() { " " } else { "; " };
-        write!(f, "{start}known: {first}")?;
-        for name in rest {
-            write!(f, ", {name}")?;
-        }
-        match self.more {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
         }
     }
 }

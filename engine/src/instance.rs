@@ -114,7 +114,7 @@ impl Versions {
     }
 
     pub(crate) fn activity(&self, place: Place) -> &Activity {
-        &self.scheme(place.version).activities[place.activity.index()]
+        &self.scheme(place.version)[place.activity]
     }
 }
 
@@ -199,7 +199,7 @@ impl Instance {
 
     /// The activity where it stands.
     pub fn activity(&self) -> &Activity {
-        &self.versions.current.activities[self.activity.index()]
+        &self.versions.current[self.activity]
     }
 
     /// `ActivityName`.

@@ -14,7 +14,7 @@ mod offers;
 mod parameters;
 mod restrict;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod walk;
 
 pub use draft::View;
@@ -26,9 +26,9 @@ use std::sync::Arc;
 
 use crate::changes::{Change, Changes};
 use crate::environment::Environment;
-use crate::failure::{Failure, Known, Limit, NotAllowed};
+use crate::failure::{Failure, Known, Limit, NotAllowed, Shown};
 use crate::instance::{Cause, Instance, Status, Versions};
-use crate::scheme::{ActivityId, CommandId};
+use crate::scheme::{ActivityId, Scheme, Trigger};
 
 use choose::Candidate;
 use draft::Draft;
@@ -44,7 +44,9 @@ pub enum Outcome {
     /// It failed while executing. Its field changes are discarded; what remains to be committed
     /// is the status Error with the reason. A process that was just being made leaves nothing.
     Failed {
+        /// What to answer.
         failure: Failure,
+        /// What to commit.
         changes: Option<Changes>,
     },
 }
@@ -59,6 +61,7 @@ pub async fn create(
     given: &Given,
     environment: &Environment<'_>,
 ) -> Result<Outcome, Failure> {
+    check_given(given, environment)?;
     let born = seed.instance(caller, environment.now);
     let mut draft = Draft::new(&born, &born.versions, born.activity, caller);
     draft.initialize();
@@ -85,6 +88,7 @@ pub async fn step(
             max: environment.limits.history as u64,
         });
     }
+    check_given(input.given(), environment)?;
     let (versions, activity) = effective(before, environment);
     let mut draft = Draft::new(before, &versions, activity, input.caller());
     let first = match input {
@@ -95,7 +99,7 @@ pub async fn step(
             first
         }
         Input::SetState { state, given, .. } => {
-            let to = settable(&draft, state)?;
+            let to = settable(draft.scheme, state)?;
             draft.take(given, None)?;
             Step::jump(to)
         }
@@ -112,6 +116,17 @@ pub async fn step(
         Err(failure) if acted => Ok(failed(before, failure, environment)),
         Err(failure) => Err(failure),
     }
+}
+
+fn check_given(given: &Given, environment: &Environment<'_>) -> Result<(), Failure> {
+    let max = environment.limits.given;
+    if given.values.len() > max || given.persist.len() > max {
+        return Err(Failure::LimitExceeded {
+            limit: Limit::Given,
+            max: max as u64,
+        });
+    }
+    Ok(())
 }
 
 /// Execution rule 13: the fields stay as they were, the status and the reason are the change.
@@ -145,7 +160,7 @@ pub(crate) fn effective(
     if !activity.is_auto_scheme_update || newest.id == before.scheme().id {
         return unmoved();
     }
-    let Some(moved) = draft::activity_by_name(newest, &activity.name) else {
+    let Some(moved) = newest.activity(&activity.name) else {
         return unmoved();
     };
     (before.versions.moved_to(Arc::clone(newest)), moved)
@@ -159,17 +174,16 @@ async fn command(
     environment: &Environment<'_>,
 ) -> Result<Option<Step>, Failure> {
     let scheme = draft.scheme;
-    let names = || scheme.commands.iter().map(|command| &*command.name);
-    let Some(place) = names().position(|known| known == name) else {
+    let Some(id) = scheme.command(name) else {
+        let names = scheme.commands.iter().map(|command| &*command.name);
         return Err(Failure::CommandNotFound {
             command: name.into(),
             scheme: Arc::clone(&scheme.code),
-            known: Known::of(names(), name),
+            known: Known::of(names, name),
         });
     };
-    let id = CommandId(u32::try_from(place).unwrap_or(u32::MAX));
     let refused = |reason| Failure::CommandNotAllowed {
-        command: Arc::clone(&scheme.commands[place].name),
+        command: Arc::clone(&scheme[id].name),
         activity: Arc::clone(&draft.standing().name),
         reason,
     };
@@ -180,7 +194,7 @@ async fn command(
         }
     }
     let candidates = choose::triggered(scheme, draft.activity, |trigger| {
-        trigger == crate::scheme::Trigger::Command(id)
+        trigger == Trigger::Command(id)
     });
     let mut allowed: Vec<Candidate> = Vec::new();
     let mut here = false;
@@ -195,7 +209,7 @@ async fn command(
         let available = Known::of(available.iter().map(|one| &**one), name);
         return Err(refused(if here {
             NotAllowed::Identity {
-                identity: draft.actor.clone(),
+                identity: draft.actor.as_deref().map(Shown::new),
                 available,
             }
         } else {
@@ -217,10 +231,12 @@ async fn command(
 }
 
 /// Execution rule 7: the first activity of the state that may be set.
-fn settable(draft: &Draft<'_>, state: &str) -> Result<ActivityId, Failure> {
-    draft.settable(state).ok_or_else(|| Failure::StateNotFound {
-        state: state.into(),
-        scheme: Arc::clone(&draft.scheme.code),
-        known: Known::of(draft.settable_states(), state),
-    })
+fn settable(scheme: &Scheme, state: &str) -> Result<ActivityId, Failure> {
+    scheme
+        .settable(state)
+        .ok_or_else(|| Failure::StateNotFound {
+            state: state.into(),
+            scheme: Arc::clone(&scheme.code),
+            known: Known::of(scheme.settable_states().map(|one| &**one), state),
+        })
 }

@@ -23,4 +23,4 @@ mod service;
 pub mod store;
 pub mod users;
 
-pub use service::{Body, Engine, SchemesError, State};
+pub use service::{Body, Builder, Engine, SchemesError, State};

@@ -3,14 +3,9 @@
 //! `engine [run]` serves the Workflow API on loopback or a Unix socket until SIGTERM or SIGINT;
 //! `engine check SCHEME.xml…` draws every fault of scheme files.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks on its standard streams"
-)]
-
 use std::error::Error;
-use std::io::IsTerminal;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -78,18 +73,21 @@ fn check(files: &[PathBuf]) -> ExitCode {
         match std::fs::read(path) {
             Err(fault) => {
                 broken += 1;
-                eprintln!("cannot read `{shown}`: {fault}");
+                complain(format_args!("cannot read `{shown}`: {fault}"));
             }
             Ok(content) => match Scheme::parse_bytes(&content, Some(&name)) {
                 Err(faults) => {
                     broken += 1;
-                    eprintln!("{}", faults.draw(colours));
+                    complain(faults.draw(colours));
                 }
                 Ok(parsed) => {
                     for warning in &parsed.warnings {
-                        eprintln!("warning: {shown}: {warning}");
+                        complain(format_args!("warning: {shown}: {warning}"));
                     }
-                    println!("{shown}: scheme `{}` is valid", parsed.scheme.code);
+                    say(format_args!(
+                        "{shown}: scheme `{}` is valid",
+                        parsed.scheme.code
+                    ));
                 }
             },
         }
@@ -110,12 +108,12 @@ fn run(options: &Run) -> ExitCode {
     let loaded = EngineSettings::load(file, &options.set);
     let colours = std::io::stderr().is_terminal();
     if !loaded.warnings.is_empty() {
-        eprintln!("{}", loaded.warnings.render(colours));
+        complain(loaded.warnings.render(colours));
     }
     let settings = match loaded.outcome {
         Ok(settings) => settings,
         Err(faults) => {
-            eprintln!("{}", faults.render(colours));
+            complain(faults.render(colours));
             return ExitCode::from(EXIT_CONFIG);
         }
     };
@@ -136,6 +134,16 @@ fn run(options: &Run) -> ExitCode {
     }
 }
 
+/// A closed standard output does not stop an engine.
+fn say(text: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Nor does a closed standard error.
+fn complain(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Tells an error with its causes.
 fn fail(fault: &dyn Error) -> ExitCode {
     let mut text = fault.to_string();
@@ -145,7 +153,7 @@ fn fail(fault: &dyn Error) -> ExitCode {
         text.push_str(&fault.to_string());
         cause = fault.source();
     }
-    eprintln!("engine: {text}");
+    complain(format_args!("engine: {text}"));
     ExitCode::FAILURE
 }
 
@@ -271,19 +279,19 @@ impl Face {
             );
             return;
         }
-        println!(
+        say(format_args!(
             "engine {} serves the Workflow API on {}/workflowapi",
             env!("CARGO_PKG_VERSION"),
             self.listening
-        );
-        println!("  It checks no tokens: put the sidecar in front.");
+        ));
+        say("  It checks no tokens: put the sidecar in front.");
         if !probes.is_empty() {
-            println!("  Probes and metrics: {probes}");
+            say(format_args!("  Probes and metrics: {probes}"));
         }
-        println!(
+        say(format_args!(
             "  Schemes: {} loaded, {} with faults and left out",
             state.schemes, state.schemes_broken
-        );
+        ));
     }
 }
 

@@ -8,63 +8,35 @@
 //! Elsewhere: what an operation does (`interpreter`), which schemes there are (`registry`).
 
 mod cells;
+mod checks;
 mod requests;
+mod setup;
 #[cfg(test)]
 mod tests;
 
 pub use crate::interpreter::{AvailableCommand, AvailableState, Caller, CommandParameter, Given};
 pub use requests::{CommandsQuery, CreateInstance, ExecuteCommand, Executed, SetState, Target};
+pub use setup::{Setup, Terms};
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use uuid::Uuid;
 
 use crate::changes::{Change, Changes};
-use crate::environment::{Environment, Limits, Source, System};
+use crate::environment::{Environment, Limits, Source};
 use crate::failure::{Failure, Limit};
 use crate::instance::Instance;
 use crate::interpreter::{self, Input, Outcome, Seed};
 use crate::provider::Providers;
-use crate::registry::Registry;
+use crate::registry::{FolderError, FolderReport, Registry};
 use crate::scheme::Scheme;
-use crate::store::{Commit, CommitError, Memory, Store};
+use crate::store::{Commit, CommitError, Store};
 use crate::users::Users;
 
 use cells::{Cells, NoTurn, Reservation, Turn};
-
-/// What may change while the engine runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// `Engine.Limits`.
-    pub limits: Limits,
-    /// `AssertNullOrWhitespaceTenantId`: an absent tenant matches only instances without one.
-    pub assert_absent_tenant: bool,
-}
-
-/// What an engine is made of.
-pub struct Setup {
-    /// Actions, conditions and rules.
-    pub providers: Providers,
-    /// Where changes become durable.
-    pub store: Box<dyn Store>,
-    /// Time and ids.
-    pub source: Box<dyn Source>,
-    /// Limits and the like.
-    pub terms: Terms,
-}
-
-impl Default for Setup {
-    /// Built-in providers, memory, the system's clock.
-    fn default() -> Self {
-        Self {
-            providers: Providers::builtin(),
-            store: Box::new(Memory),
-            source: Box::new(System),
-            terms: Terms::default(),
-        }
-    }
-}
+use checks::{check_lengths, check_tenant, present};
 
 /// The processes of an engine. A clone is the same engine.
 #[derive(Clone)]
@@ -124,6 +96,49 @@ impl Processes {
         **self.inner.terms.load()
     }
 
+    /// Makes a scheme the newest version of its code, under a new id, and warns of what it uses
+    /// and nobody provides.
+    pub fn add_scheme(&self, scheme: Scheme) -> Result<Arc<Scheme>, Failure> {
+        let scheme = scheme.with_id(self.inner.source.id());
+        let scheme = self
+            .inner
+            .registry
+            .add(scheme, self.terms().limits.schemes)?;
+        self.warn_of_missing(&scheme);
+        Ok(scheme)
+    }
+
+    /// Loads what is new or changed in a folder of schemes (`Engine.Schemes`); what is broken is
+    /// drawn in the log and left out. Blocks on files.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn load_folder(&self, folder: &Path) -> Result<FolderReport, FolderError> {
+        let source = &self.inner.source;
+        let max = self.terms().limits.schemes;
+        let report = self
+            .inner
+            .registry
+            .load_folder(folder, || source.id(), max)?;
+        for broken in &report.broken {
+            broken.log();
+        }
+        for loaded in &report.loaded {
+            loaded.log();
+            self.warn_of_missing(&loaded.scheme);
+        }
+        Ok(report)
+    }
+
+    fn warn_of_missing(&self, scheme: &Scheme) {
+        for fault in self.inner.providers.missing_for(scheme) {
+            tracing::warn!(
+                scheme = &*scheme.code,
+                "{fault}; using it will be ActionFailed"
+            );
+        }
+    }
+
     /// Puts limits and the like in force for operations that begin from now on.
     pub fn set_terms(&self, terms: Terms) {
         self.inner.terms.store(Arc::new(terms));
@@ -137,6 +152,7 @@ impl Processes {
     /// `createinstance`. Of two with one id, one wins and the other is `ProcessAlreadyExists`.
     /// What fails while executing leaves no instance behind, so the id stays free.
     pub async fn create(&self, request: CreateInstance) -> Result<Arc<Instance>, Failure> {
+        check_lengths(&request.caller, request.tenant.as_deref())?;
         let scheme = self.inner.registry.scheme(&request.scheme_code)?;
         let terms = self.terms();
         let id = match request.process_id {
@@ -268,6 +284,7 @@ impl Processes {
         target: &Target,
         input: Input<'_>,
     ) -> Result<(bool, Arc<Instance>), Failure> {
+        check_lengths(input.caller(), None)?;
         let terms = self.terms();
         let turn = self.turn(target, &terms).await?;
         let Some(before) = turn.before().cloned() else {
@@ -311,9 +328,9 @@ impl Processes {
     /// changes. When the caller goes away meanwhile, both still happen: what is durable is seen.
     async fn settle(&self, changes: Changes, turns: Vec<Turn>) -> Result<(), Failure> {
         match self.inner.store.commit(&changes) {
-            Commit::Done(result) => conclude(result, changes, turns),
+            Commit::Done(result) => conclude(result, &changes, turns),
             Commit::Pending(decided) => {
-                let task = tokio::spawn(async move { conclude(decided.await, changes, turns) });
+                let task = tokio::spawn(async move { conclude(decided.await, &changes, turns) });
                 // The task ends without its result only when the runtime is shut down.
                 let closed = || CommitError::Closed;
                 task.await
@@ -381,7 +398,7 @@ impl Processes {
 /// Publishes what was committed; otherwise the turns end and nothing has changed.
 fn conclude(
     result: Result<(), CommitError>,
-    changes: Changes,
+    changes: &Changes,
     turns: Vec<Turn>,
 ) -> Result<(), Failure> {
     result.map_err(|source| Failure::StoreFailed { source })?;
@@ -395,25 +412,4 @@ fn gone(target: &Target) -> Failure {
     Failure::ProcessNotFound {
         id: target.process_id,
     }
-}
-
-/// Execution rule 14.
-fn check_tenant(instance: &Instance, target: &Target, terms: &Terms) -> Result<(), Failure> {
-    let given = present(target.tenant.as_deref());
-    let matches = match given {
-        None => !terms.assert_absent_tenant || instance.tenant().is_none(),
-        Some(_) => instance.tenant() == given,
-    };
-    if matches {
-        return Ok(());
-    }
-    Err(Failure::TenantMismatch {
-        id: instance.id(),
-        tenant: given.unwrap_or_default().into(),
-    })
-}
-
-/// A blank tenant is none.
-fn present(tenant: Option<&str>) -> Option<&str> {
-    tenant.filter(|tenant| !tenant.trim().is_empty())
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::failure::{ExecutionFault, Known};
+use crate::failure::{ExecutionFault, Known, ParameterFault};
 pub use crate::interpreter::View;
 use crate::scheme::{ConditionKind, Scheme};
 
@@ -106,15 +106,30 @@ pub enum Effect {
     /// Gives a parameter a value. The declared type and purpose count; an undeclared parameter
     /// is kept with the instance.
     SetParameter {
+        /// Its name.
         name: Arc<str>,
+        /// Its value, as JSON.
         value: Box<RawValue>,
     },
     /// Forgets a parameter's value.
-    RemoveParameter { name: Arc<str> },
+    RemoveParameter {
+        /// Its name.
+        name: Arc<str>,
+    },
     /// Goes on in the first activity of a state that can be set.
-    SetState { name: Box<str>, after: SetAfter },
+    SetState {
+        /// The state.
+        name: Box<str>,
+        /// When.
+        after: SetAfter,
+    },
     /// Goes on in an activity.
-    SetActivity { name: Box<str>, after: SetAfter },
+    SetActivity {
+        /// The activity.
+        name: Box<str>,
+        /// When.
+        after: SetAfter,
+    },
 }
 
 /// When a jump is made.
@@ -139,24 +154,34 @@ pub enum Error {
     /// A member has a value outside the list.
     #[error("its `{member}` is `{found}`{known}")]
     Unknown {
+        /// The member.
         member: &'static str,
+        /// What it has.
         found: Box<str>,
+        /// What it may have.
         known: Known,
     },
     /// A member or combination that this engine does not serve.
     #[error("its `{member}` is not served by this version")]
-    NotServed { member: &'static str },
+    NotServed {
+        /// The member.
+        member: &'static str,
+    },
     /// Two values have no order, or are of different kinds.
     #[error("parameter `{parameter}` has no order with `{value}`")]
     NoOrder {
+        /// The parameter's name.
         parameter: Box<str>,
+        /// What it was compared with.
         value: Box<str>,
     },
     /// An effect's value does not fit the parameter.
     #[error("parameter `{name}` {fault}")]
     Parameter {
+        /// The parameter's name.
         name: Arc<str>,
-        fault: crate::failure::ParameterFault,
+        /// Why.
+        fault: ParameterFault,
     },
     /// What a provider of others reports.
     #[error(transparent)]
@@ -266,15 +291,15 @@ impl fmt::Debug for Providers {
 }
 
 fn find<'a, T: ?Sized>(
-    named: &'a Named<T>,
+    providers: &'a Named<T>,
     kind: Kind,
     name: &Arc<str>,
 ) -> Result<&'a T, ExecutionFault> {
-    named
+    providers
         .get(&**name)
         .map(|provider| &**provider)
         .ok_or_else(|| {
-            let mut names: Vec<&str> = named.keys().map(|name| &**name).collect();
+            let mut names: Vec<&str> = providers.keys().map(|name| &**name).collect();
             names.sort_unstable();
             ExecutionFault::NotProvided {
                 kind,

@@ -5,13 +5,19 @@
 //! walk an older one keep it alive themselves.
 //! Elsewhere: reading a folder (`registry::folder`), checking a scheme (`scheme`).
 
+mod folder;
+#[cfg(test)]
+mod tests;
+
+pub use folder::{Broken, FileFault, FolderError, FolderReport, Loaded};
+
 use std::sync::Arc;
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use crate::failure::{Failure, Known, Limit};
+use crate::failure::{Failure, Known, Limit, Shown};
 use crate::scheme::Scheme;
 
 /// The schemes of an engine.
@@ -20,6 +26,7 @@ pub struct Registry {
     newest: DashMap<Arc<str>, Arc<Scheme>, foldhash::fast::RandomState>,
     /// Held while the number of codes may grow.
     growing: Mutex<()>,
+    files: Mutex<folder::Files>,
 }
 
 impl Registry {
@@ -92,7 +99,7 @@ impl Registry {
     fn not_found(&self, code: &str) -> Failure {
         let codes = self.codes(&[]);
         Failure::SchemeNotFound {
-            code: code.into(),
+            code: Shown::new(code),
             known: Known::of(codes.iter().map(|code| &**code), code),
         }
     }

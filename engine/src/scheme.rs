@@ -6,7 +6,7 @@
 //! the source and warned about; a document type definition is refused before the parser sees it.
 //! Elsewhere: walking it (`interpreter`), which versions exist (`registry`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Index;
 use std::sync::Arc;
 
@@ -133,7 +133,7 @@ struct Places {
     states: Vec<Arc<str>>,
     /// The activity that setting a state leads to.
     settable: HashMap<Arc<str>, ActivityId, RandomState>,
-    known_states: HashMap<Arc<str>, (), RandomState>,
+    known_states: HashSet<Arc<str>, RandomState>,
 }
 
 impl Scheme {
@@ -204,7 +204,7 @@ impl Scheme {
 
     /// Whether any activity has that state.
     pub fn has_state(&self, state: &str) -> bool {
-        self.places.known_states.contains_key(state)
+        self.places.known_states.contains(state)
     }
 
     /// Where setting that state leads: its first activity, in document order, that allows it.
@@ -226,22 +226,12 @@ impl Scheme {
             let Some(state) = &activity.state else {
                 continue;
             };
-            if places.known_states.insert(Arc::clone(state), ()).is_none() {
+            if places.known_states.insert(Arc::clone(state)) {
                 places.states.push(Arc::clone(state));
             }
             if activity.is_for_set_state {
                 places.settable.entry(Arc::clone(state)).or_insert(id);
             }
-        }
-        fn of<T, I>(
-            list: &[T],
-            name: fn(&T) -> &Arc<str>,
-            id: fn(u32) -> I,
-        ) -> HashMap<Arc<str>, I, RandomState> {
-            (0..)
-                .zip(list)
-                .map(|(number, item)| (Arc::clone(name(item)), id(number)))
-                .collect()
         }
         places.transitions = of(&self.transitions, |item| &item.name, TransitionId);
         places.commands = of(&self.commands, |item| &item.name, CommandId);
@@ -251,4 +241,15 @@ impl Scheme {
         self.places = places;
         self
     }
+}
+
+fn of<T, I>(
+    list: &[T],
+    name: fn(&T) -> &Arc<str>,
+    id: fn(u32) -> I,
+) -> HashMap<Arc<str>, I, RandomState> {
+    (0..)
+        .zip(list)
+        .map(|(number, item)| (Arc::clone(name(item)), id(number)))
+        .collect()
 }

@@ -6,6 +6,7 @@
 //! Elsewhere: what an answer is (`service`); which signal means what (the binary); probes (`admin`).
 
 mod connection;
+mod malformed;
 mod sockets;
 mod trust;
 mod worker;
@@ -78,7 +79,7 @@ impl Bound {
                     if !address.ip().is_loopback() {
                         return Err(BindError::NotLoopback { address });
                     }
-                    let shared = sockets::tcp(address, workers, "Engine.Url")?;
+                    let shared = tcp(address, workers, "Engine.Url")?;
                     bound.extend(shared.first().and_then(|socket| socket.local_addr().ok()));
                     for (worker, socket) in sockets.iter_mut().zip(shared) {
                         worker.push(socket);

@@ -6,13 +6,14 @@
 //! Elsewhere: sockets and who may connect (`server`), what operations do (`processes`).
 
 mod body;
+mod builder;
 mod contain;
 mod counts;
 mod run;
 mod schemes;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use workflow_api::{ErrorName, Operation};
 
 pub use body::Body;
+pub use builder::Builder;
 pub(crate) use counts::Counts;
 pub use schemes::SchemesError;
 
@@ -32,6 +34,7 @@ use crate::config::EngineSettings;
 use crate::environment::Limits;
 use crate::operations::{self, Arguments, Refusal, Target};
 use crate::processes::{Processes, Setup, Terms};
+use crate::provider::Providers;
 use run::Answer;
 use schemes::Schemes;
 
@@ -71,14 +74,22 @@ impl Engine {
     /// A broken scheme file is drawn in the log and left out; a folder that cannot be read is
     /// reported there too, and looked at again until it can.
     pub fn start(settings: EngineSettings) -> Result<Self, SchemesError> {
-        let engine = Self::new(settings);
-        engine.load()?;
-        Ok(engine)
+        Self::builder(settings).start()
     }
 
     /// An engine that answers 503 until [`Engine::load`] has ended.
     pub fn new(settings: EngineSettings) -> Self {
+        Self::builder(settings).build()
+    }
+
+    /// An engine to register actions, conditions and rules with.
+    pub fn builder(settings: EngineSettings) -> Builder {
+        Builder::new(settings)
+    }
+
+    fn assemble(settings: EngineSettings, providers: Providers) -> Self {
         let setup = Setup {
+            providers,
             terms: terms(&settings),
             ..Setup::default()
         };

@@ -32,7 +32,7 @@ pub struct User {
 pub struct Page {
     /// The users.
     pub items: Vec<Arc<User>>,
-    /// How many there are in all.
+    /// How many there are in all, of the tenant where one was given.
     pub total: usize,
     /// The id to go on after, where there are more.
     pub next: Option<Arc<str>>,
@@ -118,16 +118,20 @@ impl Users {
     /// Users after the id `after`, at most `size`; of `tenant` only where one is given.
     pub fn list(&self, after: Option<&str>, size: usize, tenant: Option<&str>) -> Page {
         let index = self.index.read();
+        let of_tenant = |user: &User| tenant.is_none_or(|own| user.tenant.as_deref() == Some(own));
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut found = index
             .ids
             .range::<str, _>((start, Bound::Unbounded))
             .filter_map(|id| self.find(id))
-            .filter(|user| tenant.is_none_or(|tenant| user.tenant.as_deref() == Some(tenant)));
+            .filter(|user| of_tenant(user));
         let items: Vec<Arc<User>> = found.by_ref().take(size).collect();
         let more = found.next().is_some();
         Page {
-            total: index.ids.len(),
+            total: match tenant {
+                None => index.ids.len(),
+                Some(_) => self.users.iter().filter(|user| of_tenant(user)).count(),
+            },
             next: items
                 .last()
                 .filter(|_| more)
@@ -238,6 +242,7 @@ mod tests {
         assert_eq!(seen, "abcde");
         let north = users.list(None, 9, Some("north"));
         assert_eq!(north.items.len(), 3);
+        assert_eq!(north.total, 3);
         assert_eq!(north.next, None);
     }
 }

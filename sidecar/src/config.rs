@@ -24,6 +24,9 @@ mod upstream;
 mod urls;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use clients::{Client, ClientCredential, Clients};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
 pub use key_files::{CertificateSource, SigningSource};

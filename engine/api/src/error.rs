@@ -62,11 +62,11 @@ error_names! {
     /// Too many operations wait for this instance; try again.
     InstanceBusy = 409, true;
     /// An action, condition or rule failed while the operation ran.
-    ActionFailed = 500, true;
+    ActionFailed = 422, true;
     /// A callback server failed or did not answer in time.
-    CallbackFailed = 502, true;
+    CallbackFailed = 424, true;
     /// A configured bound was reached.
-    LimitExceeded = 429, true;
+    LimitExceeded = 422, true;
     /// This engine does not run the operation, or a construct that the scheme came to.
     NotSupported = 501, true;
     /// The store did not take the change; nothing changed.

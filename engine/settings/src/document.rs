@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::faults::{Fault, Faults, Mark, quoted};
+use crate::faults::{Drawn, Fault, Faults, Mark, quoted};
 use crate::guard;
 use crate::keys::ROOT;
 use crate::mask;
@@ -23,10 +23,6 @@ use crate::watch::Print;
 
 /// Bytes of a configuration file; 10,000 clients take less.
 const FILE_BYTES_MAX: u64 = 8 << 20;
-/// Characters of a line that are drawn whole.
-const LINE_MAX: usize = 160;
-/// Characters of a file that does not parse that are drawn, masked.
-const BROKEN_LINE_MAX: usize = 20;
 
 /// What to read.
 #[derive(Clone, Copy)]
@@ -104,7 +100,7 @@ fn folder_of(file: Option<&Path>) -> PathBuf {
 
 fn no_file(faults: &mut Faults) -> Node {
     let source = faults.reserve("defaults");
-    faults.set_masked(source, "{}", LINE_MAX);
+    faults.set_masked(source, "{}", Drawn::Lines);
     Node {
         mark: Mark::new(source, 0..2),
         data: Data::Object(Vec::new()),
@@ -151,7 +147,7 @@ fn parse_source(text: &str, name: &str, faults: &mut Faults) -> Option<Node> {
     let broken =
         |faults: &mut Faults, at: std::ops::Range<usize>, what: &str, help: Option<&str>| {
             let masked = mask::masked_whole(text, at.start);
-            faults.set_masked(source, &masked, BROKEN_LINE_MAX);
+            faults.set_masked(source, &masked, Drawn::Window);
             let fault = Fault::error(
                 Mark::new(source, at),
                 format!("{}: {what}", "not valid JSON"),
@@ -181,7 +177,7 @@ fn parse_source(text: &str, name: &str, faults: &mut Faults) -> Option<Node> {
         }
     };
     let masked = mask::masked(text, &comments, &root, &Kind::Object(&ROOT), false);
-    faults.set_masked(source, &masked, LINE_MAX);
+    faults.set_masked(source, &masked, Drawn::Lines);
     if !matches!(root.data, Data::Object(_)) {
         let found = root.data.kind();
         faults.push(

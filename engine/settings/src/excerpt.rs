@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
-use crate::faults::Source;
+use crate::faults::{Drawn, Source};
 
 /// A cut-out with its labels, both relative to it.
 #[derive(Debug)]
@@ -28,13 +28,15 @@ impl Excerpt {
             .first()
             .map_or(0..0, |(at, _)| clamp(text, at.clone()));
         let lines = whole_lines(text, places);
-        let lines_fit = text[lines.clone()]
-            .lines()
-            .all(|line| line.chars().count() <= source.line_max);
+        let width = source.drawn.characters();
+        let lines_fit = source.drawn == Drawn::Lines
+            && text[lines.clone()]
+                .lines()
+                .all(|line| line.chars().count() <= width);
         let cut = if lines_fit {
             lines
         } else {
-            window(text, &first, source.line_max)
+            window(text, &first, width)
         };
         let before = &text[..cut.start];
         let labels = places

@@ -131,8 +131,25 @@ impl Fault {
 pub(crate) struct Source {
     pub(crate) name: Arc<str>,
     pub(crate) masked: Arc<str>,
-    /// Characters of one line that may be drawn.
-    pub(crate) line_max: usize,
+    pub(crate) drawn: Drawn,
+}
+
+/// How much of a source is drawn around a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drawn {
+    /// Its line with the ones around it, or a window when one is longer than 160 characters.
+    Lines,
+    /// Twenty characters: of a text that does not parse nobody knows what they are.
+    Window,
+}
+
+impl Drawn {
+    pub(crate) fn characters(self) -> usize {
+        match self {
+            Self::Lines => 160,
+            Self::Window => 20,
+        }
+    }
 }
 
 /// Everything that one reading found. Holds no unmasked value.
@@ -148,15 +165,15 @@ impl Faults {
         self.sources.push(Source {
             name: printable(name).into(),
             masked: "".into(),
-            line_max: 0,
+            drawn: Drawn::Lines,
         });
         self.sources.len() - 1
     }
 
-    pub(crate) fn set_masked(&mut self, source: usize, masked: &str, line_max: usize) {
+    pub(crate) fn set_masked(&mut self, source: usize, masked: &str, drawn: Drawn) {
         if let Some(source) = self.sources.get_mut(source) {
             source.masked = masked.into();
-            source.line_max = line_max;
+            source.drawn = drawn;
         }
     }
 

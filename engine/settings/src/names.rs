@@ -132,16 +132,8 @@ impl<'t> Walk<'_, 't> {
         };
         let names: Vec<_> = self.ignored.iter().map(|(_, name)| quoted(name)).collect();
         let names = names.join(", ");
-        let (verb, label) = if self.ignored.len() == 1 {
-            ("means", "ignored")
-        } else {
-            ("mean", "ignored")
-        };
-        let mut fault = Fault::note(
-            *first,
-            format!("{names} {verb} nothing here and is left alone"),
-        )
-        .label(label);
+        let label = "ignored";
+        let mut fault = Fault::note(*first, format!("of no meaning here: {names}")).label(label);
         for (mark, _) in self.ignored.iter().skip(1).take(IGNORED_DRAWN_MAX - 1) {
             fault = fault.also(*mark, label);
         }

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use crate::faults::{Fault, Faults, Mark, quoted};
+use crate::faults::{Drawn, Fault, Faults, Mark, quoted};
 use crate::guard;
 use crate::keys::ROOT;
 use crate::mask;
@@ -16,15 +16,17 @@ use crate::tree::{self, Data, Member, Node};
 
 /// How arguments are named where files have their name.
 const SOURCE_NAME: &str = "--set";
-/// Characters of an argument that are drawn.
-const LINE_MAX: usize = 160;
 
 /// Applies one argument.
 pub(crate) fn apply(argument: &str, root: &mut Node, faults: &mut Faults) {
     let source = faults.reserve(SOURCE_NAME);
     let Some(split) = argument.find('=') else {
         let mark = Mark::new(source, 0..argument.len());
-        faults.set_masked(source, &mask::masked_whole(argument, usize::MAX), LINE_MAX);
+        faults.set_masked(
+            source,
+            &mask::masked_whole(argument, usize::MAX),
+            Drawn::Lines,
+        );
         faults.push(
             Fault::error(mark, "`--set` without a value")
                 .label("no `=` here")
@@ -36,12 +38,12 @@ pub(crate) fn apply(argument: &str, root: &mut Node, faults: &mut Faults) {
     let path = segments(argument.get(..split).unwrap_or_default());
     let Some((kind, public)) = look_up(argument, source, &path, faults) else {
         let masked = hide(argument, &value_at);
-        faults.set_masked(source, &masked, LINE_MAX);
+        faults.set_masked(source, &masked, Drawn::Lines);
         return;
     };
     let value = parse(argument, source, value_at, kind, faults);
     let masked = mask::masked(argument, &[], &value, kind, public);
-    faults.set_masked(source, &masked, LINE_MAX);
+    faults.set_masked(source, &masked, Drawn::Lines);
     insert(root, &path, argument, source, value, faults);
 }
 

@@ -90,6 +90,7 @@ fn a_file_that_does_not_parse_shows_twenty_masked_characters() {
         r#"{ "ClientSecret": "e3e3506c", /* e3e3506c"#,
         r#"{ "ClientSecret": ["e3e3506c" }"#,
         r#"{ "ClientSecret": 01e3e3506c }"#,
+        "{\n\"a\": \"e3e3506c\",\n\"e3e3506c\"\n\"b\": \"e3e3506c\"\n}",
         "",
         "[\"e3e3506c\"]",
         "null",
@@ -99,9 +100,7 @@ fn a_file_that_does_not_parse_shows_twenty_masked_characters() {
         assert!(reading.faults.has_errors(), "{text}");
         let drawn = reading.faults.render(false);
         assert!(!drawn.contains(secret), "{drawn}");
-        for line in drawn.lines() {
-            assert!(line.matches('*').count() <= 20, "{drawn}");
-        }
+        assert!(drawn.matches('*').count() <= 20, "{drawn}");
         all.push_str(&drawn);
         all.push('\n');
     }

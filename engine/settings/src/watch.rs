@@ -214,10 +214,16 @@ impl Round {
 
     /// Reads when asked, or when content differs from what was read last.
     fn look(&mut self, cause: Cause) {
+        let now: Vec<_> = self
+            .watched
+            .iter()
+            .map(|watched| Print::of(&watched.path))
+            .collect();
         let changed = self
             .watched
             .iter()
-            .any(|watched| Print::of(&watched.path) != watched.print);
+            .zip(&now)
+            .any(|(watched, print)| watched.print != *print);
         if changed || cause == Cause::Asked {
             let read = &mut self.read;
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(cause)));
@@ -225,8 +231,8 @@ impl Round {
                 self.watched = watched;
             } else {
                 // The content that did it is not read again and again.
-                for watched in &mut self.watched {
-                    watched.print = Print::of(&watched.path);
+                for (watched, print) in self.watched.iter_mut().zip(now) {
+                    watched.print = print;
                 }
                 tracing::error!("reading changed files panicked; what was in force stays");
             }

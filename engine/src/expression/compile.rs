@@ -1,4 +1,4 @@
-//! Tokens to steps, with names and types checked on the way.
+//! Tokens to steps, by precedence climbing; names and types are checked in `check` on the way.
 
 use std::ops::Range;
 
@@ -6,15 +6,16 @@ use serde_json::value::RawValue;
 
 use super::token::{Binary, Token, Tokens};
 use super::{
-    Action, DEPTH_MAX, Fault, FaultKind, Function, Kind, LENGTH_MAX, Program, Scope, Step,
+    Action, DEPTH_MAX, FAULTS_MAX, Fault, FaultKind, Function, Kind, LENGTH_MAX, Program, Scope,
+    Step,
 };
-use crate::parameter::{Type, Value, parse_date_time, parse_guid};
+use crate::parameter::Value;
 
 impl Program {
     /// Compiles an expression, and checks its names and types.
     ///
     /// # Errors
-    /// Every fault of types and names; of the grammar only the first, since what follows it means
+    /// Every fault of types and names, up to [`FAULTS_MAX`]; of the grammar only the first, since what follows it means
     /// nothing.
     pub fn compile(text: &str, scope: &Scope<'_>) -> Result<Self, Vec<Fault>> {
         if text.len() > LENGTH_MAX {
@@ -46,20 +47,20 @@ impl Program {
 }
 
 /// A part whose steps are already there.
-struct Operand {
-    kind: Kind,
-    span: Range<usize>,
+pub(super) struct Operand {
+    pub(super) kind: Kind,
+    pub(super) span: Range<usize>,
     /// The step that pushes it, when it is a literal.
-    literal: Option<usize>,
+    pub(super) literal: Option<usize>,
 }
 
-struct Compiler<'a, 'b> {
+pub(super) struct Compiler<'a, 'b> {
     tokens: Tokens<'a>,
     /// The token to look at, and where it stands.
     token: Token<'a>,
     span: Range<usize>,
-    scope: &'b Scope<'b>,
-    steps: Vec<Step>,
+    pub(super) scope: &'b Scope<'b>,
+    pub(super) steps: Vec<Step>,
     /// Of names and types, which do not stop the reading.
     faults: Vec<Fault>,
     depth: usize,
@@ -92,7 +93,7 @@ impl<'a> Compiler<'a, '_> {
             }
             let at = self.advance()?;
             left = match operator {
-                Binary::And | Binary::Or => self.logical(left, operator, &at)?,
+                Binary::And | Binary::Or => self.logical(&left, operator, &at)?,
                 _ => {
                     let right = self.level(operator.level() + 1)?;
                     self.binary(&left, operator, &at, &right)
@@ -104,11 +105,11 @@ impl<'a> Compiler<'a, '_> {
 
     fn logical(
         &mut self,
-        left: Operand,
+        left: &Operand,
         operator: Binary,
         at: &Range<usize>,
     ) -> Result<Operand, Fault> {
-        self.want_boolean(operator.symbol(), &left);
+        self.want_boolean(operator.symbol(), left);
         let jump = self.steps.len();
         self.emit(Action::Truth, &left.span); // its place is taken below, when the target is known
         let right = self.level(operator.level() + 1)?;
@@ -242,124 +243,6 @@ impl<'a> Compiler<'a, '_> {
         function.result(&kinds)
     }
 
-    /// A parameter, or a member of a JSON parameter: `@Order.Total`.
-    fn name(&mut self, name: &str, span: &Range<usize>) -> Kind {
-        let (root, members): (&str, Box<[Box<str>]>) =
-            match (self.scope.type_of(name), name.split_once('.')) {
-                (None, Some((root, members))) => {
-                    (root, members.split('.').map(Box::from).collect())
-                }
-                (_, _) => (name, Box::default()),
-            };
-        let kind = match self.scope.type_of(root) {
-            Some(Type::Json { .. }) => Kind::Any,
-            Some(r#type) if members.is_empty() => kind(r#type),
-            Some(_) | None => {
-                self.fault(span, FaultKind::Parameter(name.into()));
-                Kind::Any
-            }
-        };
-        let name = root.into();
-        self.emit(Action::Load { name, members }, span);
-        kind
-    }
-
-    fn binary(
-        &mut self,
-        left: &Operand,
-        operator: Binary,
-        at: &Range<usize>,
-        right: &Operand,
-    ) -> Operand {
-        let fits = match operator {
-            Binary::Equal | Binary::NotEqual => {
-                self.alike(left, right) || [left.kind, right.kind].contains(&Kind::Null)
-            }
-            Binary::Less | Binary::LessOrEqual | Binary::Greater | Binary::GreaterOrEqual => {
-                self.alike(left, right) && ordered(left.kind) && ordered(right.kind)
-            }
-            Binary::Add => {
-                (addable(left.kind) && addable(right.kind) && self.alike(left, right))
-                    || (left.kind, right.kind) == (Kind::String, Kind::String)
-            }
-            Binary::Subtract | Binary::Multiply | Binary::Divide | Binary::Remainder => {
-                [left.kind, right.kind]
-                    .iter()
-                    .all(|kind| matches!(kind, Kind::Number | Kind::Any))
-            }
-            // Joined in `logical`, since they may skip a side.
-            Binary::And | Binary::Or => false,
-        };
-        if !fits {
-            let kind = FaultKind::Sides {
-                operator: operator.symbol(),
-                left: left.kind,
-                right: right.kind,
-            };
-            self.fault(at, kind);
-        }
-        self.emit(Action::Binary(operator), at);
-        let kind = match operator {
-            Binary::Add if [left.kind, right.kind].contains(&Kind::Any) => Kind::Any,
-            Binary::Add if left.kind == Kind::String => Kind::String,
-            Binary::Add
-            | Binary::Subtract
-            | Binary::Multiply
-            | Binary::Divide
-            | Binary::Remainder => Kind::Number,
-            _ => Kind::Boolean,
-        };
-        part(kind, left.span.start..right.span.end)
-    }
-
-    /// Whether two sides can be compared. A text literal beside a moment or a UUID is read as one
-    /// here and now, so that a slip shows at load.
-    fn alike(&mut self, left: &Operand, right: &Operand) -> bool {
-        match (left.kind, right.kind) {
-            (Kind::String, kind @ (Kind::DateTime | Kind::Guid)) => {
-                self.read_literal(left, kind);
-                true
-            }
-            (kind @ (Kind::DateTime | Kind::Guid), Kind::String) => {
-                self.read_literal(right, kind);
-                true
-            }
-            (a, b) => a == b || a == Kind::Any || b == Kind::Any,
-        }
-    }
-
-    fn read_literal(&mut self, operand: &Operand, kind: Kind) {
-        let Some(step) = operand.literal else {
-            return; // a parameter, read when it is evaluated
-        };
-        let Action::Push(Value::String(text)) = &self.steps[step].action else {
-            return;
-        };
-        let value = if kind == Kind::Guid {
-            parse_guid(text).map(Value::Guid)
-        } else {
-            parse_date_time(text).map(Value::DateTime)
-        };
-        match value {
-            Some(value) => self.steps[step].action = Action::Push(value),
-            None => {
-                let text = (**text).into();
-                self.fault(&operand.span, FaultKind::Literal { text, kind });
-            }
-        }
-    }
-
-    fn want_boolean(&mut self, operator: &'static str, operand: &Operand) {
-        if !matches!(operand.kind, Kind::Boolean | Kind::Any) {
-            self.operand_fault(operator, "a Boolean", operand);
-        }
-    }
-
-    fn operand_fault(&mut self, of: &'static str, takes: &'static str, operand: &Operand) {
-        let found = operand.kind;
-        self.fault(&operand.span, FaultKind::Operand { of, takes, found });
-    }
-
     fn literal(&mut self, value: Value, kind: Kind, span: Range<usize>) -> Result<Operand, Fault> {
         let literal = Some(self.steps.len());
         self.emit(Action::Push(value), &span);
@@ -396,15 +279,17 @@ impl<'a> Compiler<'a, '_> {
         Ok(self.advance()?.end)
     }
 
-    fn emit(&mut self, action: Action, at: &Range<usize>) {
+    pub(super) fn emit(&mut self, action: Action, at: &Range<usize>) {
         // Fits: the text is no longer than LENGTH_MAX.
         let offset = u32::try_from(at.start).unwrap_or(u32::MAX);
         self.steps.push(Step { action, offset });
     }
 
-    fn fault(&mut self, span: &Range<usize>, kind: FaultKind) {
-        let span = span.clone();
-        self.faults.push(Fault { span, kind });
+    pub(super) fn fault(&mut self, span: &Range<usize>, kind: FaultKind) {
+        if self.faults.len() < FAULTS_MAX {
+            let span = span.clone();
+            self.faults.push(Fault { span, kind });
+        }
     }
 
     fn here(&self, kind: FaultKind) -> Fault {
@@ -431,34 +316,12 @@ impl<'a> Compiler<'a, '_> {
 }
 
 /// A part that is no literal.
-fn part(kind: Kind, span: Range<usize>) -> Operand {
+pub(super) fn part(kind: Kind, span: Range<usize>) -> Operand {
     Operand {
         kind,
         span,
         literal: None,
     }
-}
-
-fn kind(r#type: &Type) -> Kind {
-    match r#type {
-        Type::String => Kind::String,
-        Type::Int32 | Type::Int64 | Type::Decimal | Type::Double => Kind::Number,
-        Type::Boolean => Kind::Boolean,
-        Type::DateTime => Kind::DateTime,
-        Type::Guid => Kind::Guid,
-        Type::Json { .. } => Kind::Any,
-    }
-}
-
-fn ordered(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Number | Kind::String | Kind::DateTime | Kind::Any
-    )
-}
-
-fn addable(kind: Kind) -> bool {
-    matches!(kind, Kind::Number | Kind::String | Kind::Any)
 }
 
 /// A number literal: whole where it can be, else exact, else the nearest Double.

@@ -10,10 +10,13 @@ use crate::parameter::Value;
 /// Counted for each parameter on top of its name and value, so that many tiny ones count too.
 const ENTRY_BYTES: usize = 32;
 
+/// A name and its value.
+type Entry = (Arc<str>, Value);
+
 /// Values by name, sorted. A clone shares them.
 #[derive(Clone, Debug, Default)]
 pub struct Parameters {
-    entries: Option<Arc<[(Arc<str>, Value)]>>,
+    entries: Option<Arc<[Entry]>>,
     bytes: usize,
 }
 

@@ -174,8 +174,8 @@ impl<'a> HistoryItem<'a> {
 fn trigger_name<'a>(instance: &'a Instance, record: &Record) -> &'a str {
     let scheme = instance.versions.scheme(record.from.version);
     match record.cause {
-        Cause::Command(command) => &scheme.commands[command.index()].name,
-        Cause::Timer(timer) => &scheme.timers[timer.index()].name,
+        Cause::Command(command) => &scheme[command].name,
+        Cause::Timer(timer) => &scheme[timer].name,
         Cause::Auto => "Auto",
         Cause::SetState => "SetState",
     }

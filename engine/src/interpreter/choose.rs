@@ -22,9 +22,9 @@ pub(super) fn triggered(
     activity: ActivityId,
     wanted: impl Fn(Trigger) -> bool,
 ) -> impl Iterator<Item = Candidate> {
-    let outgoing = scheme.activities[activity.index()].outgoing.iter().copied();
+    let outgoing = scheme[activity].outgoing.iter().copied();
     outgoing.filter(move |id| {
-        let triggers = &scheme.transitions[id.index()].triggers;
+        let triggers = &scheme[*id].triggers;
         triggers.iter().any(|trigger| wanted(*trigger))
     })
 }
@@ -37,7 +37,7 @@ pub(super) async fn first(
 ) -> Result<Option<Candidate>, Failure> {
     for last in [false, true] {
         for candidate in candidates {
-            let transition = &draft.scheme.transitions[candidate.index()];
+            let transition = &draft.scheme[*candidate];
             if is_otherwise(transition) == last && holds(draft, transition, environment).await? {
                 return Ok(Some(*candidate));
             }

@@ -78,7 +78,7 @@ impl<'a> Draft<'a> {
 
     /// The activity where the process stands now.
     pub(super) fn standing(&self) -> &'a Activity {
-        &self.scheme.activities[self.activity.index()]
+        &self.scheme[self.activity]
     }
 
     pub(super) fn view<'v>(&'v self, environment: &'v Environment<'v>) -> View<'v> {
@@ -126,6 +126,7 @@ impl<'a> Draft<'a> {
 
     /// The next snapshot.
     pub(super) fn finish(self, environment: &Environment<'_>) -> Result<Instance, Failure> {
+        let is_final = self.standing().is_final;
         let parameters = self.before.parameters.with(self.edits);
         let max = environment.limits.parameter_bytes;
         // What was stored under an earlier, wider limit may stay and shrink.
@@ -135,7 +136,6 @@ impl<'a> Draft<'a> {
                 max: max as u64,
             });
         }
-        let is_final = self.scheme.activities[self.activity.index()].is_final;
         let before = self.before;
         Ok(Instance {
             id: before.id,
@@ -161,24 +161,8 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// The first activity of a state that may be set, in document order.
-    pub(super) fn settable(&self, state: &str) -> Option<ActivityId> {
-        let place = self.scheme.activities.iter().position(|activity| {
-            activity.is_for_set_state && activity.state.as_deref() == Some(state)
-        });
-        place.map(activity_id)
-    }
-
-    /// The states that may be set, each once, in document order.
-    pub(super) fn settable_states(&self) -> Vec<&'a str> {
-        settable_states(self.scheme)
-    }
-
     pub(super) fn definition(&self, name: &str) -> Option<&'a ParameterDefinition> {
-        self.scheme
-            .parameters
-            .iter()
-            .find(|definition| &*definition.name == name)
+        self.scheme.parameter(name).map(|id| &self.scheme[id])
     }
 
     fn place(&self) -> Place {
@@ -198,12 +182,10 @@ impl<'a> Draft<'a> {
         let state_of = |place: Option<Place>| {
             shared(place.and_then(|place| self.versions.activity(place).state.as_ref()))
         };
-        let command = self
-            .command
-            .map(|command| &self.scheme.commands[command.index()].name);
+        let command = self.command.map(|command| &self.scheme[command].name);
         let transition = self
             .transition
-            .map(|transition| &self.scheme.transitions[transition.index()].name);
+            .map(|transition| &self.scheme[transition].name);
         Some(match name {
             "ProcessId" => Value::Guid(self.before.id),
             "RootProcessId" => Value::Guid(self.before.root),
@@ -284,7 +266,7 @@ impl<'a> View<'a> {
     /// The command being executed.
     pub fn command(&self) -> Option<&'a str> {
         let command = self.draft.command?;
-        Some(&self.draft.scheme.commands[command.index()].name)
+        Some(&self.draft.scheme[command].name)
     }
 
     /// A parameter's value now, System parameters included; `None` where there is none.
@@ -306,31 +288,4 @@ impl<'a> View<'a> {
     pub fn other(&self, id: Uuid) -> Option<Arc<Instance>> {
         self.environment.instances.find(id)
     }
-}
-
-pub(super) fn activity_by_name(scheme: &Scheme, name: &str) -> Option<ActivityId> {
-    let place = scheme
-        .activities
-        .iter()
-        .position(|activity| &*activity.name == name);
-    place.map(activity_id)
-}
-
-pub(super) fn settable_states(scheme: &Scheme) -> Vec<&str> {
-    let mut states: Vec<&str> = Vec::new();
-    let settable = scheme
-        .activities
-        .iter()
-        .filter(|activity| activity.is_for_set_state);
-    for state in settable.filter_map(|activity| activity.state.as_deref()) {
-        if !states.contains(&state) {
-            states.push(state);
-        }
-    }
-    states
-}
-
-/// The parser bounds a scheme's size far below 2³² activities.
-fn activity_id(place: usize) -> ActivityId {
-    ActivityId(u32::try_from(place).unwrap_or(u32::MAX))
 }

@@ -39,20 +39,32 @@ pub struct Given {
 pub enum Input<'a> {
     /// `executecommand`.
     Command {
+        /// Its name.
         name: &'a str,
+        /// Who gives it.
         caller: &'a Caller,
+        /// Process parameters.
         given: &'a Given,
     },
     /// `setstate`.
     SetState {
+        /// Its name.
         state: &'a str,
+        /// Who sets it.
         caller: &'a Caller,
+        /// Process parameters.
         given: &'a Given,
     },
 }
 
 impl<'a> Input<'a> {
-    pub(super) fn caller(&self) -> &'a Caller {
+    pub(super) fn given(&self) -> &'a Given {
+        match self {
+            Self::Command { given, .. } | Self::SetState { given, .. } => given,
+        }
+    }
+
+    pub(crate) fn caller(&self) -> &'a Caller {
         match self {
             Self::Command { caller, .. } | Self::SetState { caller, .. } => caller,
         }

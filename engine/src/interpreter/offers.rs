@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::draft::{Draft, settable_states};
+use super::draft::Draft;
 use super::input::Caller;
 use super::{effective, restrict};
 use crate::environment::Environment;
@@ -33,7 +33,7 @@ pub struct AvailableCommand {
 impl AvailableCommand {
     /// `CommandName`.
     pub fn name(&self) -> &str {
-        &self.scheme.commands[self.command.index()].name
+        &self.scheme[self.command].name
     }
 
     /// `LocalizedName`: in the culture asked for, the scheme's default, or the name itself.
@@ -53,14 +53,12 @@ impl AvailableCommand {
 
     /// `ValidForActivityName`.
     pub fn activity_name(&self) -> &str {
-        &self.scheme.activities[self.activity.index()].name
+        &self.scheme[self.activity].name
     }
 
     /// `ValidForStateName`.
     pub fn state_name(&self) -> Option<&str> {
-        self.scheme.activities[self.activity.index()]
-            .state
-            .as_deref()
+        self.scheme[self.activity].state.as_deref()
     }
 
     /// `ProcessId`: the instance that would execute it.
@@ -76,7 +74,7 @@ impl AvailableCommand {
 
     /// `Parameters`.
     pub fn parameters(&self) -> impl ExactSizeIterator<Item = CommandParameter<'_>> {
-        let inputs = &self.scheme.commands[self.command.index()].inputs;
+        let inputs = &self.scheme[self.command].inputs;
         inputs.iter().map(|input| CommandParameter {
             command: self,
             input,
@@ -111,8 +109,8 @@ impl<'a> CommandParameter<'a> {
 
     /// `TypeName`: the CLR name.
     pub fn type_name(&self) -> &'a str {
-        let parameters = &self.command.scheme.parameters;
-        parameters[self.input.parameter.index()].r#type.clr_name()
+        let definition = &self.command.scheme[self.input.parameter];
+        definition.r#type.clr_name()
     }
 
     /// `IsRequired`.
@@ -130,7 +128,7 @@ impl<'a> CommandParameter<'a> {
 #[derive(Clone, Debug)]
 pub struct AvailableState {
     scheme: Arc<Scheme>,
-    name: Box<str>,
+    name: Arc<str>,
     culture: Option<Box<str>>,
 }
 
@@ -167,7 +165,7 @@ pub(crate) async fn available_commands(
     let draft = Draft::new(instance, &versions, activity, caller);
     let mut offers: Vec<AvailableCommand> = Vec::new();
     for (command, transition) in open(&draft) {
-        let name = &*draft.scheme.commands[command.index()].name;
+        let name = &*draft.scheme[command].name;
         if wanted.is_some_and(|wanted| wanted != name)
             || !restrict::allows(&draft, transition, environment).await?
         {
@@ -181,7 +179,7 @@ pub(crate) async fn available_commands(
                 scheme: Arc::clone(&versions.current),
                 command,
                 activity,
-                classifier: draft.scheme.transitions[transition.index()].classifier,
+                classifier: draft.scheme[transition].classifier,
                 culture: culture.map(Into::into),
                 process: instance.id,
                 identities: draft.actor.iter().cloned().collect(),
@@ -206,11 +204,11 @@ pub(crate) fn available_states(
 ) -> Vec<AvailableState> {
     let (versions, _) = effective(instance, environment);
     let scheme = versions.current;
-    settable_states(&scheme)
-        .into_iter()
+    scheme
+        .settable_states()
         .map(|name| AvailableState {
             scheme: Arc::clone(&scheme),
-            name: name.into(),
+            name: Arc::clone(name),
             culture: culture.map(Into::into),
         })
         .collect()
@@ -223,7 +221,7 @@ pub(super) async fn names_available(
 ) -> Result<Vec<Arc<str>>, Failure> {
     let mut names: Vec<Arc<str>> = Vec::new();
     for (command, transition) in open(draft) {
-        let name = &draft.scheme.commands[command.index()].name;
+        let name = &draft.scheme[command].name;
         if !names.contains(name) && restrict::allows(draft, transition, environment).await? {
             names.push(Arc::clone(name));
         }
@@ -240,7 +238,7 @@ fn open(draft: &Draft<'_>) -> Vec<(CommandId, TransitionId)> {
     let scheme = draft.scheme;
     let mut open = Vec::new();
     for id in &draft.standing().outgoing {
-        for trigger in &scheme.transitions[id.index()].triggers {
+        for trigger in &scheme[*id].triggers {
             match trigger {
                 Trigger::Command(command) => open.push((*command, *id)),
                 Trigger::Auto | Trigger::Timer(_) => {}

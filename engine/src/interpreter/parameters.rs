@@ -32,14 +32,14 @@ impl Draft<'_> {
         given: &Given,
         command: Option<CommandId>,
     ) -> Result<(), Failure> {
-        let command = command.map(|id| &self.scheme.commands[id.index()]);
+        let command = command.map(|id| &self.scheme[id]);
         let inputs: &[CommandInput] = command.map_or(&[], |command| &command.inputs);
         let mut missing: Vec<bool> = vec![true; inputs.len()];
         let persist: BTreeSet<&str> = given.persist.iter().map(|name| &**name).collect();
         for (name, raw) in &given.values {
             let input = inputs.iter().position(|input| *input.name == **name);
             let definition = match input {
-                Some(place) => Some(&self.scheme.parameters[inputs[place].parameter.index()]),
+                Some(place) => Some(&self.scheme[inputs[place].parameter]),
                 None => self.definition(name),
             };
             let value = parse(definition, name, raw)?;
@@ -51,7 +51,7 @@ impl Draft<'_> {
             self.set(definition, name, value, keep);
         }
         for (input, _) in inputs.iter().zip(missing).filter(|(_, missing)| *missing) {
-            let definition = &self.scheme.parameters[input.parameter.index()];
+            let definition = &self.scheme[input.parameter];
             if let Some(default) = &input.default {
                 let keep = persist.contains(&*input.name);
                 self.set(Some(definition), &input.name, default.clone(), keep);

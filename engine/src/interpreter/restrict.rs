@@ -26,7 +26,7 @@ pub(super) async fn allows(
     candidate: Candidate,
     environment: &Environment<'_>,
 ) -> Result<bool, Failure> {
-    let transition = &draft.scheme.transitions[candidate.index()];
+    let transition = &draft.scheme[candidate];
     if transition.restrictions.is_empty() {
         return Ok(true);
     }
@@ -46,7 +46,7 @@ pub(super) async fn identities(
     max: usize,
     environment: &Environment<'_>,
 ) -> Result<Vec<Arc<str>>, Failure> {
-    let transition = &draft.scheme.transitions[candidate.index()];
+    let transition = &draft.scheme[candidate];
     listed(draft, transition, max, environment)
         .await
         .map_err(|fault| failed(draft, fault))
@@ -127,7 +127,7 @@ async fn rule_names(
     identity: &str,
     environment: &Environment<'_>,
 ) -> Result<bool, ExecutionFault> {
-    let actor = &draft.scheme.actors[actor.index()];
+    let actor = &draft.scheme[actor];
     let rule = environment.providers.find_rule(&actor.rule)?;
     let view = draft.view(environment);
     let call = Call {
@@ -147,7 +147,7 @@ async fn listed(
 ) -> Result<Vec<Arc<str>>, ExecutionFault> {
     let mut found: Vec<Arc<str>> = Vec::new();
     for actor in actors(transition, RestrictionKind::Allow) {
-        let actor = &draft.scheme.actors[actor.index()];
+        let actor = &draft.scheme[actor];
         let rule = environment.providers.find_rule(&actor.rule)?;
         let view = draft.view(environment);
         let call = Call {

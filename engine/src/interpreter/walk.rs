@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::choose::{self, Candidate};
-use super::draft::{self, Draft};
+use super::draft::Draft;
 use crate::environment::Environment;
 use crate::failure::{ExecutionFault, Failure, Known, Limit};
 use crate::instance::Cause;
@@ -32,7 +32,7 @@ impl Step {
         cause: Cause,
         allowed_to: Option<Arc<str>>,
     ) -> Self {
-        let transition = &scheme.transitions[id.index()];
+        let transition = &scheme[id];
         Self {
             to: transition.to,
             transition: Some(id),
@@ -174,11 +174,14 @@ fn apply(
     action: &ActionRef,
     effect: Effect,
 ) -> Result<Option<(ActivityId, SetAfter)>, ExecutionFault> {
-    let no_such = |target: Box<str>, names: Vec<&str>| ExecutionFault::NoSuchTarget {
-        kind: Kind::Action,
-        name: Arc::clone(&action.name),
-        known: Known::of(names, &target),
-        target,
+    let scheme = draft.scheme;
+    let target = |found: Option<ActivityId>, target: &str, names: Vec<&str>| {
+        found.ok_or_else(|| ExecutionFault::NoSuchTarget {
+            kind: Kind::Action,
+            name: Arc::clone(&action.name),
+            known: Known::of(names, target),
+            target: target.into(),
+        })
     };
     let refused = |name: Arc<str>, fault| ExecutionFault::Provider {
         kind: Kind::Action,
@@ -194,17 +197,16 @@ fn apply(
             .remove_by_action(&name)
             .map_err(|fault| refused(name, fault))
             .map(|()| None),
-        Effect::SetState { name, after } => match draft.settable(&name) {
-            Some(to) => Ok(Some((to, after))),
-            None => Err(no_such(name, draft.settable_states())),
-        },
-        Effect::SetActivity { name, after } => match draft::activity_by_name(draft.scheme, &name) {
-            Some(to) => Ok(Some((to, after))),
-            None => {
-                let names = draft.scheme.activities.iter();
-                Err(no_such(name, names.map(|one| &*one.name).collect()))
-            }
-        },
+        Effect::SetState { name, after } => {
+            let states = scheme.settable_states().map(|state| &**state);
+            let to = target(scheme.settable(&name), &name, states.collect())?;
+            Ok(Some((to, after)))
+        }
+        Effect::SetActivity { name, after } => {
+            let names = scheme.activities.iter().map(|one| &*one.name);
+            let to = target(scheme.activity(&name), &name, names.collect())?;
+            Ok(Some((to, after)))
+        }
     }
 }
 
@@ -213,12 +215,12 @@ fn apply(
 fn refuse_timers(draft: &Draft<'_>) -> Result<(), Failure> {
     let scheme = draft.scheme;
     for id in &draft.standing().outgoing {
-        let transition = &scheme.transitions[id.index()];
+        let transition = &scheme[*id];
         for trigger in &transition.triggers {
             match trigger {
                 Trigger::Timer(timer) => {
                     let fault = ExecutionFault::TimersNotRun {
-                        timer: Arc::clone(&scheme.timers[timer.index()].name),
+                        timer: Arc::clone(&scheme[*timer].name),
                         transition: Arc::clone(&transition.name),
                     };
                     return Err(failed(draft, fault));
@@ -231,11 +233,11 @@ fn refuse_timers(draft: &Draft<'_>) -> Result<(), Failure> {
 }
 
 fn is_fork(scheme: &Scheme, id: TransitionId) -> bool {
-    scheme.transitions[id.index()].fork.is_some()
+    scheme[id].fork.is_some()
 }
 
 fn fork(draft: &Draft<'_>, id: TransitionId) -> Failure {
-    let transition = Arc::clone(&draft.scheme.transitions[id.index()].name);
+    let transition = Arc::clone(&draft.scheme[id].name);
     failed(draft, ExecutionFault::ForksNotRun { transition })
 }
 

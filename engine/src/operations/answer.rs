@@ -3,6 +3,8 @@
 //! In: snapshots and lists of the engine's rooms. Out: the envelope as bytes.
 //! The objects are views: nothing of a snapshot is copied but into the buffer.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use workflow_api::{
@@ -13,7 +15,7 @@ use workflow_api::{
 
 use crate::instance::{self, Instance, Parameters, Status};
 use crate::processes::{self, AvailableCommand, AvailableState, Executed};
-use crate::scheme::{Classifier, SchemeFaults};
+use crate::scheme::{Classifier, Fault, SchemeFaults};
 use crate::users;
 
 use super::request::Page;
@@ -54,11 +56,7 @@ pub(crate) fn failure(error: ErrorName, message: &str) -> Bytes {
 
 /// The failure `SchemeInvalid`, with every fault.
 pub(crate) fn scheme_invalid(faults: &SchemeFaults) -> Result<Bytes, serde_json::Error> {
-    let messages: Vec<String> = faults
-        .faults()
-        .iter()
-        .map(|fault| fault.message())
-        .collect();
+    let messages: Vec<String> = faults.faults().iter().map(Fault::message).collect();
     let errors = Each(|| {
         faults
             .faults()
@@ -150,10 +148,8 @@ pub(crate) fn user(user: &users::User) -> Result<Bytes, serde_json::Error> {
 }
 
 /// Users.
-pub(crate) fn users<'a>(
-    users: impl Iterator<Item = &'a users::User> + Clone,
-) -> Result<Bytes, serde_json::Error> {
-    data(Each(|| users.clone().map(user_object)))
+pub(crate) fn users(users: &[Arc<users::User>]) -> Result<Bytes, serde_json::Error> {
+    data(Each(|| users.iter().map(|user| user_object(user))))
 }
 
 fn process_instance(instance: &Instance) -> ProcessInstance<'_, ParametersObject<'_>> {

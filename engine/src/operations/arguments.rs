@@ -121,15 +121,13 @@ impl<'a> Arguments<'a> {
 
     /// A key of the body: a parameter of the operation, else of the process.
     fn give(&mut self, name: Cow<'a, str>, value: Given<'a>) -> Result<(), Refusal> {
-        match self.operation.parameter(&name) {
-            Some((place, parameter)) => self.name(place, parameter, Source::Body, value),
-            None => {
-                if self.operation.process_parameters {
-                    self.process.push((name, value));
-                }
-                Ok(())
-            }
+        if let Some((place, parameter)) = self.operation.parameter(&name) {
+            return self.name(place, parameter, Source::Body, value);
         }
+        if self.operation.process_parameters {
+            self.process.push((name, value));
+        }
+        Ok(())
     }
 
     fn name(
@@ -241,13 +239,13 @@ impl<'a> Arguments<'a> {
         let Some((parameter, given)) = self.take(name) else {
             return Ok(None);
         };
-        let refused = || invalid(parameter, Problem::NotUuids);
+        let refused = |NotAList| invalid(parameter, Problem::NotUuids);
         list(given)
-            .ok_or_else(refused)?
+            .map_err(refused)?
             .map(|texts| {
                 texts
                     .iter()
-                    .map(|text| workflow_api::parse_process_id(text).map_err(|_| refused()))
+                    .map(|text| workflow_api::parse_process_id(text).map_err(|_| refused(NotAList)))
                     .collect()
             })
             .transpose()
@@ -261,7 +259,7 @@ impl<'a> Arguments<'a> {
         match self.take(name) {
             None => Ok(None),
             Some((parameter, given)) => {
-                list(given).ok_or_else(|| invalid(parameter, Problem::NotTexts))
+                list(given).map_err(|NotAList| invalid(parameter, Problem::NotTexts))
             }
         }
     }
@@ -343,38 +341,34 @@ fn scalar(given: Given<'_>) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The entries of a list. Outer `None`: not a list; inner `None`: not given.
-fn list(given: Given<'_>) -> Option<Option<Vec<Cow<'_, str>>>> {
+/// The value is none that a list can be read from.
+struct NotAList;
+
+/// The entries of a list, where one was given.
+fn list(given: Given<'_>) -> Result<Option<Vec<Cow<'_, str>>>, NotAList> {
     match given {
         Given::Json(raw) if raw.get().starts_with('[') => {
-            let texts: Vec<Text<'_>> = serde_json::from_str(raw.get()).ok()?;
-            Some(Some(texts.into_iter().map(|text| text.0).collect()))
+            let texts: Vec<Text<'_>> = serde_json::from_str(raw.get()).map_err(|_| NotAList)?;
+            Ok(Some(texts.into_iter().map(|text| text.0).collect()))
         }
-        Given::Texts(texts) => Some(Some(texts.into_iter().flat_map(entries).collect())),
+        Given::Texts(texts) => Ok(Some(texts.into_iter().flat_map(entries).collect())),
         given => {
-            let text = text(given)?;
-            if text.is_empty() {
-                return Some(None);
-            }
-            Some(Some(entries(text)))
+            let text = text(given).ok_or(NotAList)?;
+            Ok((!text.is_empty()).then(|| entries(text)))
         }
     }
 }
 
 /// The entries of one text separated by commas; blanks around them and empty ones do not count.
 fn entries(text: Cow<'_, str>) -> Vec<Cow<'_, str>> {
-    let trimmed = |entry: &str| !entry.is_empty();
+    fn split(text: &str) -> impl Iterator<Item = &str> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+    }
     match text {
-        Cow::Borrowed(text) => text
-            .split(',')
-            .map(str::trim)
-            .filter(|entry| trimmed(entry))
-            .map(Cow::Borrowed)
-            .collect(),
-        Cow::Owned(text) => text
-            .split(',')
-            .map(str::trim)
-            .filter(|entry| trimmed(entry))
+        Cow::Borrowed(text) => split(text).map(Cow::Borrowed).collect(),
+        Cow::Owned(text) => split(&text)
             .map(|entry| Cow::Owned(entry.to_owned()))
             .collect(),
     }

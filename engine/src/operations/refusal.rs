@@ -92,8 +92,6 @@ pub(crate) enum Problem {
     NotBoolean,
     #[error("not a whole number from 0 to 9007199254740991")]
     NotInteger,
-    #[error("not an instant such as 2026-02-03T04:05:06Z")]
-    NotDateTime,
     #[error("given twice with different values; send it once")]
     Contradictory,
 }

@@ -373,6 +373,7 @@ fn what_cannot_be_read_is_a_transport_failure() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of all kinds")]
 fn a_value_that_does_not_fit_is_named() {
     type Take = fn(&mut Arguments<'_>) -> Result<(), Refusal>;
     let uuid: Take = |arguments| arguments.required("processId", Arguments::uuid).map(|_| ());

@@ -29,6 +29,10 @@ struct Cell {
     /// None while the instance is being made: readers do not see it yet.
     snapshot: Option<Arc<Instance>>,
     /// Who waits, in order. The list is made by the first who has to.
+    #[expect(
+        clippy::box_collection,
+        reason = "a cell is kept for every instance, and mostly nobody waits"
+    )]
     waiting: Option<Box<VecDeque<oneshot::Sender<Turn>>>>,
     busy: bool,
 }

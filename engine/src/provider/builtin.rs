@@ -28,7 +28,7 @@ pub(super) fn register(providers: &mut Providers) {
         .condition("IsProcessFinish", IsProcessFinalized);
 }
 
-/// `SetParameter` {Name, Value, ForRootProcess}.
+/// `SetParameter` `{Name, Value, ForRootProcess}`.
 struct SetParameter;
 
 impl Action for SetParameter {
@@ -48,7 +48,7 @@ impl Action for SetParameter {
     }
 }
 
-/// `RemoveParameter` {Name, ForRootProcess}, or the name alone.
+/// `RemoveParameter` `{Name, ForRootProcess}`, or the name alone.
 struct RemoveParameter;
 
 impl Action for RemoveParameter {
@@ -63,7 +63,7 @@ impl Action for RemoveParameter {
     }
 }
 
-/// `SetState` {Name, SetAfter, ProcessId}, or the name alone.
+/// `SetState` `{Name, SetAfter, ProcessId}`, or the name alone.
 struct SetState;
 
 impl Action for SetState {
@@ -85,7 +85,7 @@ impl Action for SetState {
     }
 }
 
-/// `SetActivity` {Name, SetAfter}, or the name alone.
+/// `SetActivity` `{Name, SetAfter}`, or the name alone.
 struct SetActivity;
 
 impl Action for SetActivity {
@@ -126,7 +126,7 @@ pub(super) fn own_process(call: &Call<'_>, members: &Members<'_>) -> Result<(), 
     Ok(())
 }
 
-/// `CheckAllSubprocessesCompleted` {Mode}: no version starts subprocesses yet, so none is open.
+/// `CheckAllSubprocessesCompleted` `{Mode}`: no version starts subprocesses yet, so none is open.
 struct CheckAllSubprocessesCompleted;
 
 impl Condition for CheckAllSubprocessesCompleted {
@@ -135,7 +135,7 @@ impl Condition for CheckAllSubprocessesCompleted {
     }
 }
 
-/// `IsProcessFinalized` {ProcessId}, or the id alone; this process without one. A process that
+/// `IsProcessFinalized` `{ProcessId}`, or the id alone; this process without one. A process that
 /// is not there is not finalized.
 struct IsProcessFinalized;
 

@@ -1,4 +1,4 @@
-//! The condition `CheckParameter` {Name, CompareType, Value, Separator, ForRootProcess}.
+//! The condition `CheckParameter` `{Name, CompareType, Value, Separator, ForRootProcess}`.
 //!
 //! In: a parameter's value and the value to compare with, both of the scheme. Out: whether the
 //! comparison holds. A parameter without a value is `null`: equal to nothing else, contained in
@@ -150,10 +150,10 @@ fn order(value: &Value, wanted: &str) -> Option<Ordering> {
 fn contains(value: &Value, wanted: &str) -> bool {
     match value {
         Value::Json(json) => match json.as_array() {
-            Some(items) => items.iter().any(|item| {
-                item.as_str()
-                    .map_or_else(|| item.to_string() == wanted, |text| text == wanted)
-            }),
+            Some(items) => {
+                let mut items = items.iter().map(Value::from_tree);
+                items.any(|item| equal(&item, wanted))
+            }
             None => json.to_string().contains(wanted),
         },
         value => text(value).is_some_and(|text| text.contains(wanted)),

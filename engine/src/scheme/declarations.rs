@@ -248,13 +248,7 @@ pub(super) fn timers<'a>(
     {
         let place = timers.items.len();
         let name = timers.names.declare(reader, element, place);
-        let kind = match element.attribute("Type") {
-            Some(_) => reader.choice(element, "Type", &kinds),
-            None => {
-                reader.required(element, "Type");
-                None
-            }
-        };
+        let kind = reader.kind(element, &kinds);
         let value = kind.and_then(|kind| timer_value(reader, element, kind, parameters));
         let keep_armed = reader.boolean(element, "NotOverrideIfExists");
         if let (Some(name), Some(kind)) = (name, kind) {
@@ -371,18 +365,12 @@ pub(super) fn localization(
         .into_iter()
         .flat_map(|section| section.each("Localize"))
     {
-        let kind = reader.choice(
-            element,
-            "Type",
-            &[
-                ("Command", LocalizedKind::Command),
-                ("State", LocalizedKind::State),
-                ("Parameter", LocalizedKind::Parameter),
-            ],
-        );
-        if element.attribute("Type").is_none() {
-            reader.required(element, "Type");
-        }
+        let kinds = [
+            ("Command", LocalizedKind::Command),
+            ("State", LocalizedKind::State),
+            ("Parameter", LocalizedKind::Parameter),
+        ];
+        let kind = reader.kind(element, &kinds);
         let is_default = reader.boolean(element, "IsDefault");
         let object = reader.required(element, "ObjectName");
         let culture = element

@@ -69,6 +69,13 @@ fn explanation(error: &Error) -> (String, Option<&'static str>) {
             format!("character U+{:04X} is not allowed in XML", u32::from(*c)),
             None,
         ),
+        Error::InvalidChar2(expected, _, _) => {
+            (format!("malformed XML: expected {expected}"), None)
+        }
+        Error::InvalidChar(expected, _, _) => {
+            let expected = quoted(&char::from(*expected).to_string());
+            (format!("malformed XML: expected {expected}"), None)
+        }
         Error::DtdDetected => (Problem::Definition.to_string(), None),
         // The others name what was expected; their own place at the end is told already.
         other => {
@@ -225,27 +232,25 @@ impl Reader<'_> {
     ) -> Option<Attribute<'a>> {
         let found = element.attribute(attribute);
         let is_empty = found.is_some();
-        match found.filter(|found| !found.value.is_empty()) {
-            Some(found) => Some(found),
-            None => {
-                let problem = Problem::MissingAttribute {
-                    element: element.name().into(),
-                    attribute,
-                    is_empty,
-                };
-                // `nameref` for `NameRef`, say.
-                let known = vocabulary::attributes(element.name());
-                let slip = element.attributes().map(|(name, _)| name).find(|name| {
-                    !known.contains(name) && super::reader::are_similar(name, attribute)
-                });
-                let hint = slip.map(|slip| {
-                    let slip = super::fault::quoted(slip);
-                    format!("{slip} should be `{attribute}`")
-                });
-                self.fault(element.span(), problem, hint);
-                None
-            }
+        let found = found.filter(|found| !found.value.is_empty());
+        if found.is_none() {
+            let problem = Problem::MissingAttribute {
+                element: element.name().into(),
+                attribute,
+                is_empty,
+            };
+            // `nameref` for `NameRef`, say.
+            let known = vocabulary::attributes(element.name());
+            let names = element.attributes().map(|(name, _)| name);
+            let mut strange = names.filter(|name| !known.contains(name));
+            let slip = strange.find(|name| super::reader::are_similar(name, attribute));
+            let hint = slip.map(|slip| {
+                let slip = super::fault::quoted(slip);
+                format!("{slip} should be `{attribute}`")
+            });
+            self.fault(element.span(), problem, hint);
         }
+        found
     }
 
     /// A Boolean attribute: `true` or `false`, also with a capital; absent is false.
@@ -283,6 +288,18 @@ impl Reader<'_> {
             self.outside(&found, attribute, &known);
         }
         chosen.map(|&(_, chosen)| chosen)
+    }
+
+    /// The `Type` of an element that must have one.
+    pub(super) fn kind<T: Copy>(
+        &mut self,
+        element: Element<'_>,
+        kinds: &[(&'static str, T)],
+    ) -> Option<T> {
+        if element.attribute("Type").is_none() {
+            self.required(element, "Type");
+        }
+        self.choice(element, "Type", kinds)
     }
 
     fn outside(&mut self, found: &Attribute<'_>, attribute: &'static str, known: &[&'static str]) {

@@ -3,7 +3,7 @@
 //! A fault keeps its lines when it is found, cut to what a terminal shows: a scheme may be one
 //! line of megabytes, and may hold characters that would act on the terminal.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -172,14 +172,16 @@ pub(super) fn faults(faults: &SchemeFaults, colours: bool) -> String {
     let file_name = faults.file_name().unwrap_or("scheme");
     let mut drawn = String::new();
     for (place, fault) in faults.faults().iter().enumerate() {
+        if (1..DRAWN_MAX).contains(&place) {
+            drawn.push('\n');
+        }
         let drawing = Drawing { fault, file_name };
-        // A String takes everything; a label outside its source is the one thing that could fail.
         if place >= DRAWN_MAX || handler.render_report(&mut drawn, &drawing).is_err() {
-            drawn.push_str(&format!("{file_name}: {fault}\n"));
+            let _ = writeln!(drawn, "{file_name}: {fault}"); // a String takes everything
         }
     }
     if faults.omitted() > 0 {
-        drawn.push_str(&format!("and {} more\n", faults.omitted()));
+        let _ = writeln!(drawn, "and {} more", faults.omitted());
     }
     drawn
 }

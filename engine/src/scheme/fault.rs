@@ -215,8 +215,23 @@ pub enum Problem {
     },
 }
 
+impl Problem {
+    /// What to do about it, where that does not depend on the scheme.
+    pub(super) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Encoding { .. } | Self::NotUtf8 => Some("save the file as UTF-8"),
+            Self::Definition => Some("write texts out instead of referring to entities"),
+            _ => None,
+        }
+    }
+}
+
 /// A name as found, for messages: in backticks, cut short, without control characters.
 pub(super) fn quoted(name: &str) -> String {
+    format!("`{}`", shown(name))
+}
+
+fn shown(name: &str) -> String {
     const CHARS_MAX: usize = 80;
     let mut shown: String = name
         .chars()
@@ -226,7 +241,7 @@ pub(super) fn quoted(name: &str) -> String {
     if name.chars().nth(CHARS_MAX).is_some() {
         shown.push('…');
     }
-    format!("`{shown}`")
+    shown
 }
 
 fn listed(known: &[&str]) -> String {
@@ -291,7 +306,7 @@ impl SchemeFaults {
 
     pub(super) fn new(file_name: Option<&str>, faults: Vec<Fault>, omitted: usize) -> Self {
         Self(Box::new(Inner {
-            file_name: file_name.map(Arc::from),
+            file_name: file_name.map(|name| Arc::from(shown(name))),
             faults,
             omitted,
         }))
@@ -308,7 +323,7 @@ impl SchemeFaults {
         reader.refuse(file_name)
     }
 
-    /// The file's name, if the source came from one.
+    /// The file's name as messages show it, if the source came from a file.
     pub fn file_name(&self) -> Option<&str> {
         self.0.file_name.as_deref()
     }

@@ -197,7 +197,7 @@ fn triggers(
         .flat_map(|list| list.each("Trigger"))
     {
         is_written = true;
-        let trigger = match typed(reader, element, &kinds) {
+        let trigger = match reader.kind(element, &kinds) {
             None => None,
             Some(Kind::Auto) => Some(Trigger::Auto),
             Some(Kind::Command) => references
@@ -220,18 +220,6 @@ fn triggers(
     triggers
 }
 
-/// The `Type` of an element that must have one.
-fn typed<T: Copy>(
-    reader: &mut Reader<'_>,
-    element: Element<'_>,
-    kinds: &[(&'static str, T)],
-) -> Option<T> {
-    if element.attribute("Type").is_none() {
-        reader.required(element, "Type");
-    }
-    reader.choice(element, "Type", kinds)
-}
-
 fn restrictions(
     reader: &mut Reader<'_>,
     transition: Element<'_>,
@@ -246,7 +234,7 @@ fn restrictions(
         .each("Restrictions")
         .flat_map(|list| list.each("Restriction"))
     {
-        let kind = typed(reader, element, &kinds);
+        let kind = reader.kind(element, &kinds);
         let actor = references
             .actors
             .resolve_attribute(reader, element, "NameRef");
@@ -283,7 +271,7 @@ fn conditions(
         .each("Conditions")
         .flat_map(|list| list.each("Condition"))
     {
-        let asked = typed(reader, element, &kinds);
+        let asked = reader.kind(element, &kinds);
         let inverted = reader.boolean(element, "ConditionInversion");
         let result_on_pre_execution = reader.optional_boolean(element, "ResultOnPreExecution");
         let (kind, is_inverted) = match asked {

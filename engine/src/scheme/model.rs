@@ -87,6 +87,10 @@ pub enum TimerKind {
 
 /// A node of the graph.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the switches of the format, each on its own"
+)]
 pub struct Activity {
     /// Its name, unique among activities.
     pub name: Arc<str>,

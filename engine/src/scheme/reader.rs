@@ -6,15 +6,15 @@ use super::draw::Excerpt;
 use super::{Fault, Problem, SchemeFaults};
 
 /// How many pairs of names may be compared for hints, so that a file full of faults stays cheap.
-const COMPARISONS_MAX: usize = 50_000;
+const COMPARISONS_MAX: usize = 20_000;
 
 /// Longer names are not compared: the effort grows with the square of the length.
-const COMPARED_BYTES_MAX: usize = 64;
+const COMPARED_BYTES_MAX: usize = 48;
 
 /// Whether one name may be a slip for the other.
 pub(super) fn are_similar(one: &str, other: &str) -> bool {
     one.len().max(other.len()) <= COMPARED_BYTES_MAX
-        && strsim::damerau_levenshtein(&one.to_lowercase(), &other.to_lowercase()) <= 2
+        && strsim::osa_distance(&one.to_lowercase(), &other.to_lowercase()) <= 2
 }
 
 pub(super) struct Reader<'a> {
@@ -55,16 +55,22 @@ impl<'a> Reader<'a> {
 
     /// Tells what the author should look at.
     pub(super) fn warn(&mut self, span: Range<usize>, problem: Problem, hint: Option<String>) {
-        if self.warnings.len() < SchemeFaults::FAULTS_MAX {
+        if self.takes_warnings() {
             let warning = self.placed(span, problem, hint);
             self.warnings.push(warning);
         }
+    }
+
+    /// Whether a further warning would be kept.
+    pub(super) fn takes_warnings(&self) -> bool {
+        self.warnings.len() < SchemeFaults::FAULTS_MAX
     }
 
     fn placed(&mut self, span: Range<usize>, problem: Problem, hint: Option<String>) -> Fault {
         let start = self.boundary(span.start);
         let span = start..self.boundary(span.end.max(start));
         let (line, column) = self.place(start);
+        let hint = hint.or_else(|| problem.hint().map(str::to_owned));
         let excerpt = Excerpt::new(self.source, &self.lines, &span, (line, column));
         Fault {
             line: u32::try_from(line + 1).unwrap_or(u32::MAX),
@@ -123,12 +129,17 @@ impl<'a> Reader<'a> {
         wrong: &str,
         known: impl IntoIterator<Item = &'n str>,
     ) -> Option<String> {
-        if wrong.len() > COMPARED_BYTES_MAX {
+        if wrong.len() > COMPARED_BYTES_MAX || self.comparisons >= COMPARISONS_MAX {
             return None;
         }
         let folded = wrong.to_lowercase();
-        // A third of the letters may differ; of a short name, one.
-        let mut least = (wrong.chars().count() / 3).max(1) + 1;
+        // The longer the name, the more slips; of very short ones only the case.
+        let mut least = match wrong.chars().count() {
+            0..=2 => 1,
+            3..=4 => 2,
+            5..=8 => 3,
+            _ => 4,
+        };
         let mut nearest = None;
         for name in known {
             if self.comparisons >= COMPARISONS_MAX {
@@ -138,7 +149,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             self.comparisons += 1;
-            let distance = strsim::damerau_levenshtein(&folded, &name.to_lowercase());
+            let distance = strsim::osa_distance(&folded, &name.to_lowercase());
             if distance < least {
                 least = distance;
                 nearest = Some(name);

@@ -116,7 +116,6 @@ impl Tag {
         for (at, &byte) in bytes.iter().enumerate().skip(1) {
             match (quote, byte) {
                 (Some(open), _) if byte == open => quote = None,
-                (Some(_), _) => {}
                 (None, b'"' | b'\'') => quote = Some(byte),
                 (None, b'=') => {
                     tag.attributes += 1;
@@ -130,7 +129,7 @@ impl Tag {
                 // Malformed: the parser will say so, and reads no further either.
                 (None, b'<') => break,
                 (None, byte) if byte.is_ascii_whitespace() => name_start = at + 1,
-                (None, _) => {}
+                (Some(_) | None, _) => {}
             }
         }
         tag

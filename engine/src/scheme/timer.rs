@@ -105,3 +105,91 @@ fn moment(text: &str) -> Option<OffsetDateTime> {
         None => Some(date(text)?.midnight().assume_utc()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When a timer of that kind and value fires, in words.
+    fn told(kind: TimerKind, text: &str) -> Option<String> {
+        Some(match due(kind, text)? {
+            Due::After(interval) => format!("after {} ms", interval.as_millis()),
+            Due::Daily(time) => format!(
+                "daily {:02}:{:02}:{:02}",
+                time.hour(),
+                time.minute(),
+                time.second()
+            ),
+            Due::At(at) => format!("at {}", crate::parameter::Iso8601(at)),
+        })
+    }
+
+    #[test]
+    fn an_interval_is_a_sum_of_units_or_milliseconds() {
+        for (text, want) in [
+            ("0", Some("after 0 ms")),
+            ("120000", Some("after 120000 ms")),
+            ("2s", Some("after 2000 ms")),
+            ("10minutes", Some("after 600000 ms")),
+            ("10 Minutes", Some("after 600000 ms")),
+            ("1d 2h 4m 30s", Some("after 93870000 ms")),
+            (
+                "1day2hours4minutes30seconds5milliseconds",
+                Some("after 93870005 ms"),
+            ),
+            ("1hour 1 millisecond", Some("after 3600001 ms")),
+            ("5ms 5ms", Some("after 10 ms")),
+            (" 7s ", Some("after 7000 ms")),
+            ("", None),
+            ("d", None),
+            ("1", Some("after 1 ms")),
+            ("1d 2", None),
+            ("1.5h", None),
+            ("-1s", None),
+            ("1w", None),
+            ("soon", None),
+            ("1s,", None),
+            ("99999999999999999999s", None),
+            ("18446744073709551615d", None),
+            ("\u{e4}s", None),
+        ] {
+            assert_eq!(told(TimerKind::Interval, text).as_deref(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_and_dates_are_utc_in_the_invariant_form_or_iso_8601() {
+        use TimerKind::{Date, DateAndTime, Time};
+        for (kind, text, want) in [
+            (Time, "12:51:00", Some("daily 12:51:00")),
+            (Time, "7:05", Some("daily 07:05:00")),
+            (Time, "24:00:00", None),
+            (Time, "12", None),
+            (Time, "12:51:00:00", None),
+            (Time, "+1:00", None),
+            (Date, "12/17/2014", Some("at 2014-12-17T00:00:00Z")),
+            (Date, "1/7/2014", Some("at 2014-01-07T00:00:00Z")),
+            (Date, "2014-12-17", Some("at 2014-12-17T00:00:00Z")),
+            (Date, "17/12/2014", None),
+            (Date, "2/30/2014", None),
+            (Date, "12/17/14", None),
+            (Date, "2014-12-17T00:00:00Z", None),
+            (
+                DateAndTime,
+                "12/16/2014 12:50:00",
+                Some("at 2014-12-16T12:50:00Z"),
+            ),
+            (
+                DateAndTime,
+                "2014-12-16T12:50:00+02:00",
+                Some("at 2014-12-16T10:50:00Z"),
+            ),
+            (DateAndTime, "12/16/2014", Some("at 2014-12-16T00:00:00Z")),
+            (DateAndTime, "12/16/2014 noon", None),
+            (TimerKind::Immediate, "", Some("after 0 ms")),
+            (TimerKind::Expression, "@A", None),
+        ] {
+            assert_eq!(told(kind, text).as_deref(), want, "{text}");
+        }
+    }
+}

@@ -176,6 +176,9 @@ pub(super) fn warn(reader: &mut Reader<'_>, root: Element<'_>) {
     // A list instead of recursion; depth is bounded, breadth is not.
     let mut open = vec![root];
     while let Some(element) = open.pop() {
+        if !reader.takes_warnings() {
+            return;
+        }
         let Some((name, attributes, children)) = entry(element.name()) else {
             continue;
         };

@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::sync::watch;
 
+use super::malformed::Enveloped;
 use super::trust::{self, Socket};
 use crate::service::Engine;
 
@@ -70,7 +71,7 @@ impl Protocol {
                 async move { Ok::<_, Infallible>(answer(&engine, socket, request).await) }
             }
         });
-        let mut connection = pin!(self.0.serve_connection(stream, service));
+        let mut connection = pin!(self.0.serve_connection(Enveloped::new(stream), service));
         let mut first_request = pin!(tokio::time::sleep(HEAD_TIME_MAX));
         let mut waiting_for_first = true;
         let mut draining = false;

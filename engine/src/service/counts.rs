@@ -38,6 +38,11 @@ impl Counts {
         self.panics.fetch_add(1, Relaxed);
     }
 
+    /// Requests that ended in a panic.
+    pub(crate) fn panics(&self) -> u64 {
+        self.panics.load(Relaxed)
+    }
+
     /// Writes what was counted, in the text format of Prometheus.
     pub(crate) fn write(&self, out: &mut String) -> fmt::Result {
         out.push_str("# HELP engine_requests_total Requests answered, by operation and outcome.\n");
@@ -63,6 +68,6 @@ impl Counts {
         }
         out.push_str("# HELP engine_panics_total Requests that ended in a panic.\n");
         out.push_str("# TYPE engine_panics_total counter\n");
-        writeln!(out, "engine_panics_total {}", self.panics.load(Relaxed))
+        writeln!(out, "engine_panics_total {}", self.panics())
     }
 }

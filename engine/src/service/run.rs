@@ -79,8 +79,6 @@ impl Engine {
                 body,
                 allow: None,
             },
-            Err(Fault::Failed(failure)) => failed(&failure),
-            Err(Fault::Scheme(StoreError::Failed(failure))) => failed(&failure),
             Err(Fault::Scheme(StoreError::OtherName { given, named })) => Answer::failure(
                 ErrorName::ParameterInvalid,
                 &format!("parameter `schemeCode` is `{given}`, but the scheme's Name is `{named}`"),
@@ -89,15 +87,19 @@ impl Engine {
                 ErrorName::LimitExceeded,
                 &format!("the scheme is larger than the limit of {max} bytes"),
             ),
-            Err(Fault::Scheme(StoreError::Invalid(faults))) => {
-                match answer::scheme_invalid(&faults) {
-                    Ok(body) => Answer {
-                        error: Some(ErrorName::SchemeInvalid),
-                        body,
-                        allow: None,
-                    },
-                    Err(fault) => unwritten(&fault),
-                }
+            Err(
+                Fault::Scheme(StoreError::Invalid(faults))
+                | Fault::Failed(Failure::SchemeInvalid { faults }),
+            ) => match answer::scheme_invalid(&faults) {
+                Ok(body) => Answer {
+                    error: Some(ErrorName::SchemeInvalid),
+                    body,
+                    allow: None,
+                },
+                Err(fault) => unwritten(&fault),
+            },
+            Err(Fault::Failed(failure) | Fault::Scheme(StoreError::Failed(failure))) => {
+                failed(&failure)
             }
             Err(Fault::Unwritten(fault)) => unwritten(&fault),
         }
@@ -181,7 +183,7 @@ fn users(processes: &Processes, request: UserRequest) -> Result<Bytes, Fault> {
     Ok(match request {
         UserRequest::List(Page { skip, size }) => {
             let page = users.list(None, skip.saturating_add(size), None);
-            answer::users(page.items.iter().skip(skip).map(|user| &**user))?
+            answer::users(page.items.get(skip..).unwrap_or_default())?
         }
         UserRequest::Get { id } => answer::user(&*users.get(&id)?)?,
         UserRequest::Create(NewUser {
@@ -250,6 +252,7 @@ fn name(failure: &Failure) -> ErrorName {
         Failure::SchemeNotFound { .. } => ErrorName::SchemeNotFound,
         Failure::CommandNotAllowed { .. } => ErrorName::CommandNotAllowed,
         Failure::CommandNotFound { .. } => ErrorName::CommandNotFound,
+        Failure::SchemeInvalid { .. } => ErrorName::SchemeInvalid,
         Failure::StateNotFound { .. } => ErrorName::StateNotFound,
         Failure::ParameterMissing { .. } => ErrorName::ParameterMissing,
         Failure::ParameterInvalid { .. } => ErrorName::ParameterInvalid,

@@ -181,12 +181,21 @@ async fn a_write_never_meets_a_connection_that_was_closed_as_idle() {
     };
     let rig = Rig::new(&endpoint);
     let create = || get("/workflowapi/createinstance?schemeCode=a");
-    let serving = tokio::task::spawn_blocking(move || serve(listener));
+    let serving = on_a_thread(move || serve(listener));
     assert_eq!(rig.ask(create()).await, Ok((200, "ok".into())));
     let (listener, stream) = serving.await.unwrap();
-    let again = tokio::task::spawn_blocking(move || serve(listener));
+    let again = on_a_thread(move || serve(listener));
     // Between this and the request the reactor does not run: only the socket itself knows.
     drop(stream);
     assert_eq!(rig.ask(create()).await, Ok((200, "ok".into())));
     drop(again.await.unwrap());
+}
+
+/// Unlike a blocking task, one that never ends does not keep a failed test from ending.
+fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> tokio::sync::oneshot::Receiver<T> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || sender.send(work()).is_ok());
+    receiver
 }
