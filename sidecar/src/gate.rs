@@ -53,4 +53,6 @@ pub struct Admitted {
 }
 
 #[cfg(test)]
+pub(crate) mod rig;
+#[cfg(test)]
 mod tests;

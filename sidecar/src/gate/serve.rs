@@ -224,17 +224,4 @@ fn unix_time() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_costs_its_own_future_only() {
-        let panics = async {
-            tokio::task::yield_now().await;
-            let none: Option<u8> = None;
-            none.expect("a fault")
-        };
-        assert_eq!(caught(panics).await, None);
-        assert_eq!(caught(async { 7 }).await, Some(7));
-    }
-}
+mod tests;
