@@ -46,10 +46,15 @@ impl Input<'_> {
     }
 }
 
-/// A file that parsed.
-#[derive(Debug)]
+/// A file that parsed. `Debug` shows no value.
 pub struct Document {
     root: Node,
+}
+
+impl std::fmt::Debug for Document {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Document").finish_non_exhaustive()
+    }
 }
 
 impl Document {

@@ -126,6 +126,9 @@ impl Fault {
     }
 }
 
+/// Faults that are kept of one reading. Nobody reads more, and a hostile file has millions.
+const KEPT_MAX: usize = 500;
+
 /// A source as it may be shown.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
@@ -157,6 +160,8 @@ impl Drawn {
 pub struct Faults {
     sources: Vec<Source>,
     list: Vec<Fault>,
+    /// Found beyond those that are kept.
+    dropped: usize,
 }
 
 impl Faults {
@@ -179,12 +184,28 @@ impl Faults {
 
     /// Adds a fault.
     pub fn push(&mut self, fault: Fault) {
-        self.list.push(fault);
+        if !self.is_full() {
+            self.list.push(fault);
+            return;
+        }
+        self.dropped += 1;
+        // An error must be kept: it decides whether the file is taken.
+        if fault.severity == Severity::Error && !self.has_errors() {
+            self.list.pop();
+            self.list.push(fault);
+        }
+    }
+
+    /// Whether further faults are counted only.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() >= KEPT_MAX
     }
 
     /// Whether the file cannot be taken.
     pub fn has_errors(&self) -> bool {
-        self.count(Severity::Error) > 0
+        self.list
+            .iter()
+            .any(|fault| fault.severity == Severity::Error)
     }
 
     /// How many there are of that severity.
@@ -226,6 +247,7 @@ impl Faults {
             Self {
                 sources,
                 list: errors,
+                dropped: self.dropped,
             },
             Self {
                 list: others,
@@ -236,10 +258,14 @@ impl Faults {
 
     /// Draws every fault with its source lines; `color` for a terminal.
     pub fn render(&self, color: bool) -> String {
-        self.iter()
+        let mut drawn: Vec<_> = self
+            .iter()
             .map(|fault| self.render_one(fault, color))
-            .collect::<Vec<_>>()
-            .join("\n")
+            .collect();
+        if self.dropped > 0 && !drawn.is_empty() {
+            drawn.push(format!("  … and {} more\n", self.dropped));
+        }
+        drawn.join("\n")
     }
 
     /// Draws one fault of this list.

@@ -74,7 +74,8 @@ impl<'t> Walk<'_, 't> {
                         format!("`{path}` is not supported by this version"),
                     )
                     .label("not supported yet")
-                    .help("it would change who is let in or how, so it is not ignored; remove it"),
+                    .help("it is not ignored, for it would change how requests are judged or forwarded: \
+                     remove it"),
                 );
             }
             Support::Ignored => self.ignored.push((member.mark, &member.name)),
@@ -119,7 +120,10 @@ impl<'t> Walk<'_, 't> {
         } else {
             "not known"
         });
-        let fault = match suggestion(&member.name, keys) {
+        let suggestion = (!self.faults.is_full())
+            .then(|| suggestion(&member.name, keys))
+            .flatten();
+        let fault = match suggestion {
             Some(text) => fault.help(text),
             None => fault,
         };

@@ -14,13 +14,21 @@ use crate::reading::{Origin, Reading, Text};
 use crate::table::{Key, Keys, Kind};
 use crate::tree::{Data, Member, Node};
 
-/// An object with the keys that it may have.
-#[derive(Clone, Debug)]
+/// An object with the keys that it may have. `Debug` shows no value.
+#[derive(Clone)]
 pub struct Object<'a> {
     members: &'a [Member],
     mark: Mark,
     keys: &'static Keys,
     path: String,
+}
+
+impl std::fmt::Debug for Object<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Object")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A value that has more than one form.

@@ -298,6 +298,18 @@ fn a_file_on_one_long_line_draws_a_window() {
 }
 
 #[test]
+fn a_file_of_faults_alone_is_refused_soon() {
+    let text = format!("{{ \"x\": [{}] }}", "{\"a\":1,\"a\":1},".repeat(5_000));
+    let (_, reading) = read(&text, &[]);
+    assert!(reading.faults.has_errors());
+    let drawn = reading.faults.render(false);
+    assert!(drawn.contains("… and 4501 more"), "{}", drawn.len());
+    let warnings = "\"y\": 1, ".repeat(1_000);
+    let (_, reading) = read(&format!("{{ {warnings} \"Limits\": {{ \"n\": 1 }} }}"), &[]);
+    assert!(reading.faults.has_errors());
+}
+
+#[test]
 fn nothing_steers_the_terminal() {
     let (_, reading) = read("{ \"a\\u001b[31m\": 1, \"\u{202e}b\": 2 }", &[]);
     let drawn = reading.faults.render(false);
@@ -329,10 +341,7 @@ fn the_documents_have_the_table() {
 fn the_schema_has_every_key_with_its_default() {
     let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
     let at = |path: &str| schema.pointer(path).cloned().unwrap_or_default();
-    assert_eq!(
-        at("/properties/Console/description").as_str().is_some(),
-        true
-    );
+    assert!(at("/properties/Console/description").is_string());
     assert_eq!(at("/properties/Upstream/default"), "embedded");
     let limits = "/properties/Limits/anyOf/0";
     assert_eq!(at(&format!("{limits}/additionalProperties")), false);

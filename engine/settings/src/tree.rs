@@ -13,15 +13,13 @@ use jsonc_parser::{CollectOptions, ParseOptions, ParseStringErrorKind, parse_to_
 
 use crate::faults::{Fault, Faults, Mark, quoted};
 
-/// A value and its place.
-#[derive(Debug)]
+/// A value and its place. No `Debug`: values may be secrets.
 pub(crate) struct Node {
     pub(crate) mark: Mark,
     pub(crate) data: Data,
 }
 
 /// A value.
-#[derive(Debug)]
 pub(crate) enum Data {
     Null,
     Bool(bool),
@@ -33,7 +31,6 @@ pub(crate) enum Data {
 }
 
 /// A name with its value.
-#[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) name: Box<str>,
     pub(crate) mark: Mark,

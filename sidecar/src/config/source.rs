@@ -19,7 +19,7 @@ use crate::keys::KeyRing;
 use crate::listener::Certificate;
 
 /// Where the configuration comes from; the same at start and at every reload.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Source {
     /// `None`: every key has its default, but for `overrides`.
     pub file: Option<PathBuf>,
@@ -27,6 +27,17 @@ pub struct Source {
     pub overrides: Vec<String>,
     /// Registered in code; they win over the file's for the same id.
     pub clients: Vec<ClientCredential>,
+}
+
+impl std::fmt::Debug for Source {
+    /// `overrides` may hold secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source")
+            .field("file", &self.file)
+            .field("overrides", &self.overrides.len())
+            .field("clients", &self.clients)
+            .finish()
+    }
 }
 
 /// What one reading gave.

@@ -12,6 +12,8 @@ use super::*;
 
 /// Long enough for any machine; only a failing test waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Between looks at a state that tells nobody when it changes.
+const TICK: Duration = Duration::from_millis(5);
 /// Takes no port, makes no certificate, serves one client; the engine is elsewhere.
 const BASE: &str = r#""Url": "http://127.0.0.1:0", "Upstream": "http://127.0.0.1:9","#;
 const CLIENT: &str = r#""DisableOpenIddictServer": false, "OpenIddictServerSettings": {
@@ -111,6 +113,7 @@ fn defaults_are_those_of_the_table() {
 }
 
 /// Every kind of broken file: what is written instead of the good one, a part of what is said.
+#[expect(clippy::too_many_lines, reason = "a table")]
 #[test]
 fn broken_files_are_kept_out_and_say_why() {
     let c = CLIENT;
@@ -767,7 +770,7 @@ impl Running {
         let end = std::time::Instant::now() + PATIENCE;
         while !holds(self) {
             assert!(std::time::Instant::now() < end, "{what}");
-            std::thread::yield_now();
+            let _ = self.swaps.recv_timeout(TICK);
         }
     }
 
@@ -889,7 +892,7 @@ fn what_cannot_be_put_in_force_is_a_refusal() {
     let end = std::time::Instant::now() + PATIENCE;
     while live.status().failed == 0 {
         assert!(std::time::Instant::now() < end);
-        std::thread::yield_now();
+        std::thread::park_timeout(TICK);
     }
     assert_eq!(live.snapshot().generation, 1);
     assert_eq!(live.status().fault.as_deref(), Some("port 443 is in use"));

@@ -80,9 +80,9 @@ pub(super) fn listen(text: &Text, reading: &mut Reading) -> Vec<ListenUrl> {
     urls
 }
 
-fn listen_one(part: &str) -> Result<ListenUrl, (String, String)> {
+fn listen_one(written: &str) -> Result<ListenUrl, (String, String)> {
     const FORM: &str = "such as `https://localhost:8077`, `https://*:443` or `http://127.0.0.1:80`";
-    let url = Url::parse(part).map_err(|fault| (fault.to_string(), FORM.to_owned()))?;
+    let url = Url::parse(written).map_err(|fault| (fault.to_string(), FORM.to_owned()))?;
     let tls = url.is("https");
     if !tls && !url.is("http") {
         let what = "the scheme must be `https` or `http`".to_owned();
@@ -99,7 +99,7 @@ fn listen_one(part: &str) -> Result<ListenUrl, (String, String)> {
         return Err((what, help.to_owned()));
     };
     Ok(ListenUrl {
-        url: part.into(),
+        url: written.into(),
         addresses,
         tls,
     })
@@ -212,13 +212,13 @@ fn public_url(text: &str) -> Result<String, String> {
 /// `url` is without a trailing slash.
 fn named_authority(url: &str, path_base: &str) -> Authority {
     let after_scheme = url.find("://").map_or(0, |index| index + 3);
-    let bare = !url.get(after_scheme..).unwrap_or_default().contains('/');
+    let is_origin = !url.get(after_scheme..).unwrap_or_default().contains('/');
     let base = if url.ends_with(path_base) {
         url.to_owned()
     } else {
         format!("{url}{path_base}")
     };
-    let issuer = if bare {
+    let issuer = if is_origin {
         format!("{url}/")
     } else {
         url.to_owned()

@@ -9,6 +9,9 @@ use super::*;
 /// Long enough for any machine; only a failing test waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A way of writing a file, by name.
+type Way = (&'static str, fn(&Path));
+
 /// Events only: the poll is too late to help.
 fn by_events() -> Timing {
     Timing {
@@ -30,8 +33,8 @@ fn seen(paths: &[PathBuf]) -> Vec<Watched> {
 /// Sends what the files hold at each reading.
 fn watch(paths: Vec<PathBuf>, timing: Timing) -> (Watcher, Receiver<Vec<Option<String>>>) {
     let (sender, receiver) = channel();
-    let watched = seen(&paths);
-    let watcher = Watcher::start("test-watch", watched, timing, move |_| {
+    let first = seen(&paths);
+    let watcher = Watcher::start("test-watch", first, timing, move |_| {
         let now = seen(&paths);
         let texts = paths.iter().map(|path| fs::read_to_string(path).ok());
         let _ = sender.send(texts.collect());
@@ -60,7 +63,7 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 
 #[test]
 fn each_way_of_writing_is_seen() {
-    let ways: [(&str, fn(&Path)); 5] = [
+    let ways: [Way; 5] = [
         ("in place", |file| fs::write(file, "two").unwrap()),
         ("rename over", |file| {
             let other = file.with_extension("tmp");
