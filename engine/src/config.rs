@@ -132,6 +132,40 @@ impl EngineSettings {
         }
     }
 
+    /// The keys in which `other` would have an engine within another program behave otherwise.
+    /// An engine keeps what it was started with.
+    pub fn changed_keys(&self, other: &Self) -> Vec<&'static str> {
+        let assert_tenant = self.assert_null_or_whitespace_tenant_id;
+        [
+            (self.schemes == other.schemes, "Engine.Schemes"),
+            (self.store == other.store, "Engine.Store"),
+            (self.limits == other.limits, "Engine.Limits"),
+            (
+                self.strict_http_status == other.strict_http_status,
+                "WorkflowApi.StrictHttpStatus",
+            ),
+            (
+                self.block_user_api == other.block_user_api,
+                "WorkflowApi.BlockUserApi",
+            ),
+            (
+                assert_tenant == other.assert_null_or_whitespace_tenant_id,
+                "AssertNullOrWhitespaceTenantId",
+            ),
+            (
+                self.global_command_timeout == other.global_command_timeout,
+                "GlobalCommandTimeout",
+            ),
+            (
+                self.callback_cache_timeout == other.callback_cache_timeout,
+                "CallBackCacheTimeout",
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(same, key)| (!same).then_some(key))
+        .collect()
+    }
+
     /// Reads the root object of a file, as the sidecar does for its embedded engine. Complete also
     /// after faults, which are in `reading`.
     pub fn read(root: &Object<'_>, reading: &mut Reading) -> Self {

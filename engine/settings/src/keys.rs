@@ -212,6 +212,7 @@ pub static ROOT: Keys = Keys {
             "How long names of callback servers are remembered; a bare number is milliseconds.",
         )
         .theirs()
+        .restart()
         .engine(),
         Key::new(
             "GlobalCommandTimeout",
@@ -224,6 +225,7 @@ pub static ROOT: Keys = Keys {
             "A command that runs longer fails. Without it, or 0: no bound.",
         )
         .theirs()
+        .restart()
         .engine(),
         Key::new(
             "AssertNullOrWhitespaceTenantId",
@@ -232,6 +234,7 @@ pub static ROOT: Keys = Keys {
             "A call without `tenantId` concerns only instances without a tenant.",
         )
         .theirs()
+        .restart()
         .engine(),
         Key::ignored("Provider"),
         Key::ignored("ConnectionString"),

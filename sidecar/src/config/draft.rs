@@ -31,6 +31,8 @@ pub(super) struct Draft {
     pub(super) upstream_mark: Mark,
     #[cfg(feature = "embedded")]
     pub(super) engine: Option<engine::config::EngineSettings>,
+    #[cfg(feature = "embedded")]
+    pub(super) engine_mark: Mark,
     pub(super) block_user_api: bool,
     pub(super) strict_http_status: bool,
     pub(super) limits: Limits,
@@ -90,6 +92,8 @@ impl Draft {
             #[cfg(feature = "embedded")]
             engine: (upstream.endpoint == super::Endpoint::Embedded)
                 .then(|| engine::config::EngineSettings::read(root, reading)),
+            #[cfg(feature = "embedded")]
+            engine_mark: at("Engine"),
             upstream,
             upstream_mark,
             block_user_api: workflow_api.bool(reading, "BlockUserApi").value,

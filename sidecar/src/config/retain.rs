@@ -48,5 +48,12 @@ pub(super) fn retain(
             draft.engine = None;
         }
     }
+    #[cfg(feature = "embedded")]
+    if let (Some(next), Some(running)) = (&draft.engine, &in_force.engine) {
+        for key in running.changed_keys(next) {
+            report(key, draft.engine_mark);
+        }
+        draft.engine = None;
+    }
     waiting
 }

@@ -168,7 +168,7 @@ fn finish(
         #[cfg(feature = "embedded")]
         engine: match (draft.engine, previous) {
             (Some(engine), _) => Some(Arc::new(engine)),
-            // `Upstream` waits for a restart: the engine that runs stays as it is.
+            // The engine that runs stays as it is.
             (None, Some(previous)) => previous.engine.clone(),
             (None, None) => None,
         },

@@ -725,6 +725,23 @@ fn embedded_to_remote_waits_for_a_restart_and_back_too() {
     assert!(loaded.outcome.unwrap().engine.is_none());
 }
 
+#[cfg(feature = "embedded")]
+#[test]
+fn the_embedded_engine_keeps_what_it_was_started_with() {
+    let content = format!("\"Url\": \"http://127.0.0.1:0\", {CLIENT}");
+    let folder = Folder::new(&content);
+    let first = folder.snapshot();
+    folder.write(&format!(
+        "{content} \"GlobalCommandTimeout\": 5, \"Engine\": {{ \"Limits\": {{ \"Waiting\": 5 }} }}"
+    ));
+    let loaded = folder.source().load(Some(&first));
+    assert_eq!(
+        loaded.needs_restart,
+        ["Engine.Limits", "GlobalCommandTimeout"]
+    );
+    assert_eq!(loaded.outcome.unwrap().engine, first.engine);
+}
+
 /// A running configuration with a channel that tells of swaps.
 struct Running {
     folder: Folder,
@@ -746,7 +763,7 @@ impl Running {
         let apply = {
             let live = live.clone();
             move |next| {
-                live.swap(next);
+                live.swap(Arc::new(next));
                 Ok(())
             }
         };

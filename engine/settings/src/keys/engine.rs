@@ -1,4 +1,4 @@
-//! Keys of the engine.
+//! Keys of the engine. It reads its file once, so all of them wait for a restart.
 
 use crate::table::{Key, Keys, Kind, Owner};
 
@@ -16,6 +16,7 @@ pub(super) static WORKFLOW_API: Keys = Keys {
             "Switches off the operations on users.",
         )
         .theirs()
+        .restart()
         .both(),
         Key::new(
             "StrictHttpStatus",
@@ -23,6 +24,7 @@ pub(super) static WORKFLOW_API: Keys = Keys {
             Some("false"),
             "Failures of operations get a 4xx or 5xx status instead of 200.",
         )
+        .restart()
         .both(),
     ],
 };
@@ -50,9 +52,10 @@ pub(super) static ENGINE: Keys = Keys {
             "Schemes",
             Kind::Text,
             Some("schemes"),
-            "Folder of the schemes; watched.",
+            "Folder of the schemes. A change of the files in it is live.",
         )
         .public()
+        .restart()
         .engine(),
         Key::new(
             "Store",
@@ -108,6 +111,7 @@ static LIMITS: Keys = Keys {
             Some("1000000"),
             "Instances in all.",
         )
+        .restart()
         .engine(),
         Key::new(
             "History",
@@ -118,6 +122,7 @@ static LIMITS: Keys = Keys {
             Some("10000"),
             "Entries of one instance's history.",
         )
+        .restart()
         .engine(),
         Key::new(
             "ParameterBytes",
@@ -125,6 +130,7 @@ static LIMITS: Keys = Keys {
             Some("1MiB"),
             "Bytes of one instance's parameters.",
         )
+        .restart()
         .engine(),
         Key::new(
             "AutoHops",
@@ -135,6 +141,7 @@ static LIMITS: Keys = Keys {
             Some("10000"),
             "Automatic transitions in a row before a scheme counts as endless.",
         )
+        .restart()
         .engine(),
         Key::new(
             "Waiting",
@@ -145,6 +152,7 @@ static LIMITS: Keys = Keys {
             Some("64"),
             "Writers that wait for one instance.",
         )
+        .restart()
         .engine(),
         Key::new(
             "Body",
@@ -152,6 +160,7 @@ static LIMITS: Keys = Keys {
             Some("16MiB"),
             "Bytes of a request body.",
         )
+        .restart()
         .engine(),
         Key::new(
             "SchemeBytes",
@@ -162,6 +171,7 @@ static LIMITS: Keys = Keys {
             Some("4MiB"),
             "Bytes of one scheme file.",
         )
+        .restart()
         .engine(),
         Key::new(
             "Memory",
