@@ -20,6 +20,7 @@ pub mod refusal;
 mod running;
 mod server;
 mod sidecar;
+mod signals;
 pub mod upstream;
 mod worker;
 
@@ -29,6 +30,7 @@ pub use config::ClientCredential;
 pub use running::Running;
 pub use server::StartError;
 pub use sidecar::{BuildError, Builder, Sidecar};
+pub use signals::Signals;
 
 /// What all workers share and what outlives snapshots.
 pub struct Shared {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use sidecar::config::{self, Source};
-use sidecar::{BuildError, Sidecar, logging};
+use sidecar::{BuildError, Sidecar, Signals, logging};
 
 use cli::{Check, Cli, Command, Health, Token, Wait};
 use local::Local;
@@ -46,6 +46,11 @@ fn main() -> ExitCode {
 
 fn run(source: Source) -> ExitCode {
     let log = logging::start();
+    // First of all: a reload that is asked for while keys are made must not end the process.
+    let signals = match Signals::install() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&error),
+    };
     let given = face::Given::new(&source);
     let mut builder = Sidecar::builder();
     if let Some(file) = source.file {
@@ -63,7 +68,7 @@ fn run(source: Source) -> ExitCode {
     };
     logging::apply(&sidecar.snapshot().log);
     warn(sidecar.warnings());
-    let ran = sidecar.run_with(|running| face::show(running, &given));
+    let ran = sidecar.run_with(signals, |running| face::show(running, &given));
     let code = match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

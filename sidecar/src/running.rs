@@ -8,10 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::thread::JoinHandle;
 
-use parking_lot::Mutex;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::Stage;
@@ -26,9 +24,6 @@ use crate::{Shared, admin, logging};
 /// end, of which one is enough.
 const STEERING: usize = 4;
 
-/// Exit code after a second signal: as a shell reports SIGTERM.
-const EXIT_AT_ONCE: i32 = 143;
-
 enum Steer {
     Apply {
         next: Box<Snapshot>,
@@ -40,7 +35,6 @@ enum Steer {
 /// A sidecar that is ready. Dropping the handle leaves it running.
 pub struct Running {
     shared: Arc<Shared>,
-    addresses: Arc<Mutex<Vec<(SocketAddr, bool)>>>,
     admin: Vec<SocketAddr>,
     #[cfg(feature = "embedded")]
     engine: Option<engine::Engine>,
@@ -68,7 +62,6 @@ impl Running {
         let ready = started.recv().map_err(|_| StartError::Ended)??;
         Ok(Self {
             shared: ready.shared,
-            addresses: ready.addresses,
             admin: ready.admin,
             #[cfg(feature = "embedded")]
             engine: ready.engine,
@@ -81,8 +74,8 @@ impl Running {
 
     /// Where it listens now, with real ports.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        let addresses = self.addresses.lock();
-        addresses.iter().map(|(address, _)| *address).collect()
+        let listening = self.shared.health.listening();
+        listening.into_iter().map(|(address, _)| address).collect()
     }
 
     /// Where probes and metrics are, with real ports.
@@ -134,7 +127,6 @@ impl Running {
 /// What is known once everything stands.
 struct Ready {
     shared: Arc<Shared>,
-    addresses: Arc<Mutex<Vec<(SocketAddr, bool)>>>,
     admin: Vec<SocketAddr>,
     #[cfg(feature = "embedded")]
     engine: Option<engine::Engine>,
@@ -208,7 +200,6 @@ impl Standing {
         let reloader = Reloader::start(source, live, watched, &warnings, apply)?;
         shared.health.enter(Stage::Ready);
         let ready = Ready {
-            addresses: server.addresses(),
             admin,
             #[cfg(feature = "embedded")]
             engine: engine.clone(),
@@ -293,69 +284,4 @@ fn raise_descriptor_limit() {
             tracing::debug!(%error, "the limit of file descriptors stays as it is");
         }
     }
-}
-
-/// The signals that steer a process.
-pub(crate) struct Signals {
-    runtime: Runtime,
-    end: [Signal; 2],
-    reload: Signal,
-}
-
-impl Signals {
-    /// From here on they no longer end the process by themselves.
-    pub(crate) fn install() -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let guard = runtime.enter();
-        let end = [
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-        ];
-        let reload = signal(SignalKind::hangup())?;
-        drop(guard);
-        Ok(Self {
-            runtime,
-            end,
-            reload,
-        })
-    }
-
-    /// Until the sidecar is gone: SIGTERM and SIGINT drain, a second one ends at once, SIGHUP
-    /// reloads.
-    pub(crate) fn steer(self, running: &Running) {
-        let Self {
-            runtime,
-            end: [mut terminate, mut interrupt],
-            mut reload,
-        } = self;
-        runtime.block_on(async {
-            let mut asked = false;
-            loop {
-                // Signals that came and a watched flag: all cancel safe.
-                tokio::select! {
-                    biased;
-                    () = running.gone() => return,
-                    Some(()) = terminate.recv() => {}
-                    Some(()) = interrupt.recv() => {}
-                    Some(()) = reload.recv() => {
-                        running.reload();
-                        continue;
-                    }
-                }
-                if asked {
-                    tracing::warn!("ended at once, as asked a second time");
-                    exit_at_once();
-                }
-                asked = true;
-                running.shutdown();
-            }
-        });
-    }
-}
-
-/// Nothing is flushed and nobody waited for: that is what was asked.
-fn exit_at_once() -> ! {
-    std::process::exit(EXIT_AT_ONCE)
 }

@@ -5,12 +5,10 @@
 //! which others steer. Rules: design of the life cycle, start ▸ ready ▸ drain ▸ gone.
 //! Elsewhere: where snapshots come from (`config`); signals and the first face (the binary).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -55,8 +53,6 @@ pub(crate) struct Server {
     shared: Arc<Shared>,
     sockets: Sockets,
     workers: Vec<Handle>,
-    /// Read by whoever asks for the addresses while a reload may change them.
-    addresses: Arc<Mutex<Vec<(SocketAddr, bool)>>>,
 }
 
 struct Handle {
@@ -107,15 +103,9 @@ impl Server {
             shared,
             sockets,
             workers,
-            addresses: Arc::default(),
         };
         server.listen(added, retired).await?;
         Ok(server)
-    }
-
-    /// Where it listens now, with real ports; `true`: TLS.
-    pub(crate) fn addresses(&self) -> Arc<Mutex<Vec<(SocketAddr, bool)>>> {
-        Arc::clone(&self.addresses)
     }
 
     /// Puts `next` in force. New addresses listen before the old ones drain. When one cannot be
@@ -138,7 +128,8 @@ impl Server {
         added: Vec<Vec<listener::Socket>>,
         retired: Vec<listener::SocketId>,
     ) -> Result<(), StartError> {
-        *self.addresses.lock() = self.sockets.addresses().collect();
+        let health = &self.shared.health;
+        health.listens(self.sockets.addresses().collect());
         if added.iter().all(Vec::is_empty) && retired.is_empty() {
             return Ok(());
         }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use crate::config::{ClientCredential, Faults, Loaded, Snapshot, Source};
 use crate::running::Running;
 use crate::server::StartError;
+use crate::signals::Signals;
 
 /// A sidecar whose configuration is good.
 ///
@@ -126,15 +127,19 @@ impl Sidecar {
     /// # Errors
     /// As for [`Sidecar::start`].
     pub fn run(self) -> Result<(), StartError> {
-        self.run_with(|_| {})
+        self.run_with(Signals::install()?, |_| {})
     }
 
-    /// As [`Sidecar::run`]; `started` is called once it is ready.
+    /// As [`Sidecar::run`], with signals that were taken over earlier; `started` is called once
+    /// it is ready.
     ///
     /// # Errors
     /// As for [`Sidecar::start`].
-    pub fn run_with(self, started: impl FnOnce(&Running)) -> Result<(), StartError> {
-        let signals = crate::running::Signals::install()?;
+    pub fn run_with(
+        self,
+        signals: Signals,
+        started: impl FnOnce(&Running),
+    ) -> Result<(), StartError> {
         let running = self.start()?;
         started(&running);
         signals.steer(&running);

@@ -1,6 +1,9 @@
-//! Which stage of its life the process is in.
+//! Which stage of its life the process is in, and where it listens.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+use parking_lot::Mutex;
 
 /// The stages, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +20,15 @@ pub(crate) enum Stage {
 /// What readiness is told from, beside the configuration.
 pub struct Health {
     stage: AtomicU8,
+    /// With real ports; `true`: TLS.
+    listening: Mutex<Vec<(SocketAddr, bool)>>,
 }
 
 impl Health {
     pub(crate) fn new() -> Self {
         Self {
             stage: AtomicU8::new(Stage::Starting as u8),
+            listening: Mutex::default(),
         }
     }
 
@@ -36,5 +42,14 @@ impl Health {
 
     pub(crate) fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Relaxed);
+    }
+
+    /// Where requests are taken now; `true`: TLS.
+    pub(crate) fn listening(&self) -> Vec<(SocketAddr, bool)> {
+        self.listening.lock().clone()
+    }
+
+    pub(crate) fn listens(&self, addresses: Vec<(SocketAddr, bool)>) {
+        *self.listening.lock() = addresses;
     }
 }

@@ -76,8 +76,9 @@ fn stages(shared: &Shared, snapshot: &Snapshot) -> [Check; 2] {
     let (state, detail) = match shared.health.stage() {
         Stage::Starting => (State::Bad, "starting".to_owned()),
         Stage::Ready => {
-            let urls: Vec<_> = snapshot.listen.iter().map(|listen| &*listen.url).collect();
-            (State::Good, urls.join(", "))
+            let at = shared.health.listening();
+            let at: Vec<_> = at.iter().map(|(address, _)| address.to_string()).collect();
+            (State::Good, at.join(", "))
         }
         Stage::Draining => (
             State::Bad,

@@ -111,7 +111,7 @@ impl Serving {
             .await
             .unwrap();
         let shared = Arc::clone(server.shared());
-        let addresses = server.addresses().lock().clone();
+        let addresses = shared.health.listening();
         let find = |tls| addresses.iter().find(|(_, t)| *t == tls).unwrap().0;
         Self {
             tls: find(true),
@@ -446,7 +446,7 @@ async fn a_changed_url_listens_anew_before_the_old_address_drains() {
     let mut next = snapshot(limits());
     next.listen = vec![listen("127.0.0.1:0", true), listen("127.0.0.2:0", false)];
     serving.server.apply(next).await.unwrap();
-    let addresses = serving.server.addresses().lock().clone();
+    let addresses = serving.shared.health.listening();
     assert_eq!(addresses.len(), 2);
     assert!(addresses.contains(&(serving.tls, true)), "{addresses:?}");
     let (new, _) = addresses.iter().find(|(_, tls)| !tls).unwrap();
