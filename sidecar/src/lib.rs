@@ -65,9 +65,11 @@ impl Shared {
 
 /// What one worker (a single-threaded runtime) has to itself.
 pub struct Worker {
+    /// The same for all workers.
     pub shared: Arc<Shared>,
     /// This worker's place in `shared.metrics`.
     pub index: usize,
+    /// Its connections to the engine.
     pub upstream: upstream::Upstream,
 }
 
