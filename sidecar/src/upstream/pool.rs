@@ -203,7 +203,7 @@ impl Pool {
         let mut state = self.state.lock();
         let timeout = state.idle_timeout;
         for mut wire in std::mem::take(&mut state.idle) {
-            let old = now.saturating_duration_since(wire.idle_since) >= timeout;
+            let old = wire.age(now) >= timeout;
             if old || !wire.is_usable(now, Care::Repeatable) {
                 dropped.push(wire);
             } else {
