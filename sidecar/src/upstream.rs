@@ -315,7 +315,7 @@ fn respond(
 ) -> Result<Response<ResponseBody>, Refusal> {
     let (mut parts, mut incoming) = answer.into_parts();
     let length = incoming.size_hint().exact();
-    head::response(&mut parts, length, to_head).map_err(outcome::unfit)?;
+    head::response(&mut parts, length, to_head).map_err(|why| outcome::unfit(&why))?;
     lease.wire.answered(Instant::now());
 
     // Most answers are here whole: the connection is free before the client has seen a byte.

@@ -63,6 +63,10 @@ pub(super) struct Pool {
 
 struct State {
     /// The last one was used last.
+    #[expect(
+        clippy::vec_box,
+        reason = "a connection moves often, and is some 700 bytes"
+    )]
     idle: Vec<Box<Wire>>,
     idle_timeout: Duration,
     /// The endpoint is no longer in force: nothing is kept.
