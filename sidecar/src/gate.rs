@@ -2,20 +2,36 @@
 //!
 //! canonical request ─▶ route ─▶ failure budget ─▶ authenticate ─▶ authorise. What was authorised
 //! is what is forwarded: later stages see only the canonical request.
+//!
+//! In: a request as hyper read it, the snapshot in force. Out: what `upstream` answers to an
+//! [`Admitted`], what `oauth` answers, or a refusal in its form. Rules: RFC 9110 and 9112 as far as
+//! a proxy keeps them, the OAuth reference §5. Elsewhere: tokens (`bearer`), rights (`policy`).
+
+mod admit;
+mod canonical;
+mod cors;
+mod headers;
+mod host;
+mod log;
+mod path;
+mod prepared;
+mod query;
+mod route;
+mod serve;
+mod trace;
 
 use std::sync::Arc;
 
-use hyper::body::Incoming;
+pub use prepared::Prepared;
+pub use serve::serve;
 
-use crate::Worker;
 use crate::bearer::Principal;
-use crate::body::{RequestBody, ResponseBody};
+use crate::body::RequestBody;
 use crate::config::Snapshot;
-use crate::listener::Connection;
 
 /// A request in the one form that is judged and forwarded.
 pub struct CanonicalRequest {
-    /// Hop-by-hop and identity headers removed, exactly one Host (kept apart, in `host`).
+    /// The target is path and query; hop-by-hop and identity headers are gone, Host is apart.
     pub(crate) head: http::request::Parts,
     pub(crate) body: RequestBody,
     /// As the client named us.
@@ -36,11 +52,7 @@ pub struct Admitted {
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
-/// Answers one request; never fails, and a panic inside is a 500 for this request only.
-pub async fn serve(
-    _worker: &Worker,
-    _connection: &Connection,
-    _request: http::Request<Incoming>,
-) -> http::Response<ResponseBody> {
-    todo!()
-}
+#[cfg(test)]
+pub(crate) mod rig;
+#[cfg(test)]
+mod tests;

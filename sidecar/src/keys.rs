@@ -20,6 +20,9 @@ pub use material::Material;
 pub use ring::KeyRing;
 pub use secret::Secret;
 
+pub(crate) use der::not_after;
+pub(crate) use generated::{make_folder, write_over};
+#[cfg(test)]
 pub(crate) use ring::VerifyingKey;
 pub(crate) use secret::Presented;
 

@@ -13,12 +13,24 @@ pub mod config;
 pub mod gate;
 pub mod keys;
 pub mod listener;
+pub mod logging;
 pub mod oauth;
 pub mod policy;
 pub mod refusal;
+mod running;
+mod server;
+mod sidecar;
+mod signals;
 pub mod upstream;
+mod worker;
 
 use std::sync::Arc;
+
+pub use config::ClientCredential;
+pub use running::Running;
+pub use server::StartError;
+pub use sidecar::{BuildError, Builder, Sidecar};
+pub use signals::Signals;
 
 /// What all workers share and what outlives snapshots.
 pub struct Shared {
@@ -32,13 +44,32 @@ pub struct Shared {
     pub failures: policy::Failures,
     /// One set of counters for each worker.
     pub metrics: admin::Metrics,
+    /// What probes are told.
+    pub health: admin::Health,
+}
+
+impl Shared {
+    /// Starts with `live`, nothing remembered, nothing counted.
+    pub(crate) fn new(live: config::Live) -> Self {
+        let workers = live.snapshot().workers;
+        Self {
+            live,
+            tokens: bearer::Cache::new(),
+            secrets: oauth::SecretMemory::new(),
+            failures: policy::Failures::new(),
+            metrics: admin::Metrics::new(workers),
+            health: admin::Health::new(),
+        }
+    }
 }
 
 /// What one worker (a single-threaded runtime) has to itself.
 pub struct Worker {
+    /// The same for all workers.
     pub shared: Arc<Shared>,
     /// This worker's place in `shared.metrics`.
     pub index: usize,
+    /// Its connections to the engine.
     pub upstream: upstream::Upstream,
 }
 

@@ -1,18 +1,43 @@
 //! Sockets to connections: accept loops, TLS, limits on connections, drain.
+//!
+//! In: the addresses, certificate and limits of the snapshot in force. Out: requests, each handed
+//! to the gate with the [`Connection`] it came in on.
+//! Rules: RFC 8446 and 5246 (TLS), RFC 7301 (ALPN), RFC 9112 §9 (connections of HTTP/1.1),
+//! RFC 9113 §5.1.2 and §10.5 (bounds of HTTP/2).
+//! Elsewhere: what a request is worth (`gate`); when to start, reload and stop (`server`).
 
-use std::sync::Arc;
+mod accept;
+mod certificate;
+mod connection;
+mod development;
+mod life;
+mod protocol;
+mod seats;
+mod sockets;
+mod stream;
+mod tls;
 
-/// A TLS certificate with its key, ready for handshakes.
-pub struct Certificate {
-    pub key: Arc<rustls::sign::CertifiedKey>,
-    /// Made by us on first run, for localhost only.
-    pub development: bool,
-}
+pub use certificate::{Certificate, CertificateError};
+pub use sockets::BindError;
+
+pub(crate) use accept::{Accepting, Handed, Handover};
+pub(crate) use connection::Open;
+pub(crate) use seats::Seats;
+pub(crate) use sockets::{Socket, SocketId, Sockets, bind_admin};
+pub(crate) use tls::server_config;
+
+use std::net::SocketAddr;
 
 /// What the gate needs to know of the connection a request came in on.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    pub peer: std::net::SocketAddr,
-    pub local: std::net::SocketAddr,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Our end.
+    pub local: SocketAddr,
+    /// Whether it is encrypted.
     pub tls: bool,
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,7 +1,18 @@
 //! The token side: discovery, JWKS and `POST /connect/token`.
 //!
-//! Rules: RFC 6749 §2.3, §4.4, §5; RFC 8414; OIDC Discovery 1.0.
+//! In: canonical heads, a form. Out: public documents; access tokens; or a refusal, which is
+//! rendered in OAuth's own error form. Rules: RFC 6749 §2.3, §4.4, §5; RFC 8414; OIDC Discovery
+//! 1.0; RFC 8707; RFC 9068; RFC 9728.
+//! Elsewhere: keys and their set (`keys`); who may use a token, and for what (`bearer`, `policy`).
 
-/// Secrets that have authenticated under the configuration in force, and failures by client and
-/// address.
-pub struct SecretMemory {}
+mod client_auth;
+mod discovery;
+mod form;
+mod memory;
+mod mint;
+mod token;
+
+pub use memory::SecretMemory;
+
+pub(crate) use discovery::{Published, document};
+pub(crate) use token::{Exchange, outcome};

@@ -62,13 +62,15 @@ error_names! {
     /// Too many operations wait for this instance; try again.
     InstanceBusy = 409, true;
     /// An action, condition or rule failed while the operation ran.
-    ActionFailed = 500, true;
+    ActionFailed = 422, true;
     /// A callback server failed or did not answer in time.
-    CallbackFailed = 502, true;
+    CallbackFailed = 424, true;
     /// A configured bound was reached.
-    LimitExceeded = 429, true;
+    LimitExceeded = 422, true;
     /// This engine does not run the operation, or a construct that the scheme came to.
     NotSupported = 501, true;
+    /// The store did not take the change; nothing changed.
+    StoreFailed = 503, true;
     /// No user has this id.
     UserNotFound = 404, true;
     /// A user with this id or login exists.
@@ -91,8 +93,6 @@ error_names! {
     PayloadTooLarge = 413, false;
     /// The body's media type is not one that the operation takes.
     UnsupportedMediaType = 415, false;
-    /// The host of the request is not one of this server's names.
-    MisdirectedRequest = 421, false;
     /// Too many requests; try again later.
     RateLimited = 429, false;
     /// A fault of the server; the operation's outcome is unknown.

@@ -33,28 +33,17 @@ pub struct Metrics {
     workers: Box<[Counters]>,
     clients: ClientNames,
     routes: RouteNames,
-    pub(crate) reloads_applied: AtomicU64,
-    pub(crate) reloads_failed: AtomicU64,
-    /// Unix seconds of the last configuration that was put in force.
-    pub(crate) reload_applied_at: AtomicU64,
-    /// Log lines that were dropped because the sink was full.
-    pub(crate) log_dropped: AtomicU64,
     pub(crate) started_at: u64,
 }
 
 impl Metrics {
     /// For so many workers; at least one.
     pub fn new(workers: usize) -> Self {
-        let now = unix_seconds();
         Self {
             workers: (0..workers.max(1)).map(|_| Counters::new()).collect(),
             clients: ClientNames::new(),
             routes: RouteNames::new(),
-            reloads_applied: AtomicU64::new(0),
-            reloads_failed: AtomicU64::new(0),
-            reload_applied_at: AtomicU64::new(now),
-            log_dropped: AtomicU64::new(0),
-            started_at: now,
+            started_at: unix_seconds(SystemTime::now()),
         }
     }
 
@@ -74,17 +63,6 @@ impl Metrics {
         self.routes.label(prefix)
     }
 
-    /// A configuration was put in force.
-    pub fn reload_applied(&self) {
-        self.reloads_applied.fetch_add(1, Relaxed);
-        self.reload_applied_at.store(unix_seconds(), Relaxed);
-    }
-
-    /// A configuration was kept out.
-    pub fn reload_failed(&self) {
-        self.reloads_failed.fetch_add(1, Relaxed);
-    }
-
     pub(crate) fn all(&self) -> &[Counters] {
         &self.workers
     }
@@ -97,10 +75,11 @@ impl Metrics {
         self.routes.names()
     }
 
-    /// Connections open on all workers.
-    pub fn connections_open(&self) -> usize {
-        let open: i64 = self.workers.iter().map(|w| w.open.load(Relaxed)).sum();
-        usize::try_from(open).unwrap_or(0)
+    /// Requests under way on all workers.
+    pub fn in_flight(&self) -> usize {
+        let workers = self.workers.iter();
+        let under_way: i64 = workers.map(|w| w.in_flight.load(Relaxed)).sum();
+        usize::try_from(under_way).unwrap_or(0)
     }
 }
 
@@ -120,6 +99,7 @@ pub struct Counters {
     panics: AtomicU64,
     in_flight: AtomicI64,
     open: AtomicI64,
+    parked: AtomicI64,
     accepted: AtomicU64,
     accept_errors: AtomicU64,
     handshakes_failed: AtomicU64,
@@ -144,6 +124,7 @@ impl Counters {
             panics: AtomicU64::new(0),
             in_flight: AtomicI64::new(0),
             open: AtomicI64::new(0),
+            parked: AtomicI64::new(0),
             accepted: AtomicU64::new(0),
             accept_errors: AtomicU64::new(0),
             handshakes_failed: AtomicU64::new(0),
@@ -214,10 +195,12 @@ impl Counters {
         self.panics.fetch_add(1, Relaxed);
     }
 
-    /// A request is under way until the guard is dropped.
-    pub fn in_flight(&self) -> InFlight<'_> {
+    pub(crate) fn request_begun(&self) {
         self.in_flight.fetch_add(1, Relaxed);
-        InFlight(&self.in_flight)
+    }
+
+    pub(crate) fn request_ended(&self) {
+        self.in_flight.fetch_sub(1, Relaxed);
     }
 
     pub(crate) fn connection_accepted(&self) {
@@ -230,6 +213,11 @@ impl Counters {
 
     pub(crate) fn connection_ended(&self) {
         self.open.fetch_sub(1, Relaxed);
+    }
+
+    pub(crate) fn connection_parked(&self) -> Parked<'_> {
+        self.parked.fetch_add(1, Relaxed);
+        Parked(&self.parked)
     }
 
     pub(crate) fn connection_closed_by(&self, limit: ConnectionLimit) {
@@ -289,6 +277,7 @@ impl Counters {
             accept_errors: self.accept_errors.load(Relaxed),
             handshakes_failed: self.handshakes_failed.load(Relaxed),
             open: self.open.load(Relaxed),
+            parked: self.parked.load(Relaxed),
             in_flight: self.in_flight.load(Relaxed),
         }
     }
@@ -305,6 +294,7 @@ pub(crate) struct Plain {
     pub(crate) accept_errors: u64,
     pub(crate) handshakes_failed: u64,
     pub(crate) open: i64,
+    pub(crate) parked: i64,
     pub(crate) in_flight: i64,
 }
 
@@ -321,15 +311,16 @@ impl std::ops::Add for Plain {
             accept_errors: self.accept_errors + other.accept_errors,
             handshakes_failed: self.handshakes_failed + other.handshakes_failed,
             open: self.open + other.open,
+            parked: self.parked + other.parked,
             in_flight: self.in_flight + other.in_flight,
         }
     }
 }
 
-/// Counts one request as under way.
-pub struct InFlight<'a>(&'a AtomicI64);
+/// Counts a connection as parked until it is dropped.
+pub(crate) struct Parked<'a>(&'a AtomicI64);
 
-impl Drop for InFlight<'_> {
+impl Drop for Parked<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
@@ -391,9 +382,9 @@ impl Histogram {
     }
 }
 
-fn unix_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
+/// Seconds since 1970; 0 before.
+pub(super) fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
 }
 

@@ -134,3 +134,38 @@ pub(super) fn bits(integer: &[u8]) -> u32 {
     };
     u32::try_from(integer.len() * 8).map_or(u32::MAX, |all| all - first.leading_zeros())
 }
+
+/// When a certificate ceases to be valid (RFC 5280 §4.1.2.5); `None` when that cannot be read.
+pub(crate) fn not_after(certificate: &[u8]) -> Option<time::OffsetDateTime> {
+    const VERSION: u8 = 0xa0;
+    const UTC_TIME: u8 = 0x17;
+    const GENERALIZED_TIME: u8 = 0x18;
+    let certificate = Reader(certificate).take(SEQUENCE)?;
+    let mut members = Reader(Reader(certificate).take(SEQUENCE)?);
+    if let (VERSION, _) = members.next()? {
+        members.take(INTEGER)?; // serial number
+    }
+    members.take(SEQUENCE)?; // signature algorithm
+    members.take(SEQUENCE)?; // issuer
+    let mut validity = Reader(members.take(SEQUENCE)?);
+    validity.next()?;
+    let (tag, text) = validity.next()?;
+    let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
+    let (year, rest) = match tag {
+        UTC_TIME => {
+            let (year, rest) = text.split_at_checked(2)?;
+            let year: i32 = year.parse().ok()?;
+            (year + if year < 50 { 2000 } else { 1900 }, rest)
+        }
+        GENERALIZED_TIME => {
+            let (year, rest) = text.split_at_checked(4)?;
+            (year.parse().ok()?, rest)
+        }
+        _ => return None,
+    };
+    let pair = |at: usize| rest.get(at..at + 2)?.parse::<u8>().ok();
+    let month = time::Month::try_from(pair(0)?).ok()?;
+    let date = time::Date::from_calendar_date(year, month, pair(2)?).ok()?;
+    let time = time::Time::from_hms(pair(4)?, pair(6)?, pair(8)?).ok()?;
+    Some(time::PrimitiveDateTime::new(date, time).assume_utc())
+}

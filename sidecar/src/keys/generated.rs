@@ -42,7 +42,7 @@ pub(super) fn load_or_make(data_folder: &Path) -> Result<(Material, std::path::P
 }
 
 /// The data folder with mode 0700, if it is not there yet.
-pub(super) fn make_folder(folder: &Path) -> Result<(), Error> {
+pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -64,7 +64,7 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Replaces a file, whole or not at all, mode 0600.
-pub(super) fn write_over(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write_over(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = write_temporary(path, content)?;
     fs::rename(&temporary, path)?;
     sync_folder(path)

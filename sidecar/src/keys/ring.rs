@@ -30,9 +30,11 @@ pub struct KeyRing {
     header: Box<str>,
     /// The active key first.
     keys: Vec<VerifyingKey>,
-    /// The key set as it is published, each with the instant (seconds) before which it is right:
-    /// a retired key leaves the set without a reload.
+    /// The key set with retired keys, each with the instant (seconds) before which it is right: a
+    /// retired key leaves the set without a reload.
     documents: Vec<(u64, Document)>,
+    /// The key set once nothing else is left.
+    active_only: Document,
     history: History,
     data_folder: PathBuf,
     /// Whether the data folder knows `history`.
@@ -117,6 +119,7 @@ impl KeyRing {
             header,
             keys,
             documents: documents(&jwk, &history),
+            active_only: jwks::document(std::iter::once(jwk)),
             history,
             data_folder: data_folder.to_owned(),
             recorded: AtomicBool::new(known),
@@ -161,9 +164,7 @@ impl KeyRing {
         self.documents
             .iter()
             .find(|(end, _)| now < *end)
-            .or(self.documents.last())
-            .map(|(_, document)| document)
-            .expect("there is one document at least: the one without retired keys")
+            .map_or(&self.active_only, |(_, document)| document)
     }
 
     /// The id of the key that signs.
@@ -189,7 +190,7 @@ impl KeyRing {
 }
 
 impl VerifyingKey {
-    pub(super) fn parse(jwk: &Jwk, retires: Option<u64>) -> Option<Self> {
+    pub(crate) fn parse(jwk: &Jwk, retires: Option<u64>) -> Option<Self> {
         let AlgorithmParameters::RSA(rsa) = &jwk.algorithm else {
             return None;
         };
@@ -221,6 +222,12 @@ impl VerifyingKey {
     /// Whether `signature` is this key's over `message`, by RS256.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         self.parsed.verify_sig(message, signature).is_ok()
+    }
+
+    /// The one algorithm that this key verifies.
+    #[expect(clippy::unused_self, reason = "keys of other kinds will have others")]
+    pub(crate) fn algorithm(&self) -> &'static str {
+        "RS256"
     }
 
     pub(crate) fn kid(&self) -> &str {
@@ -284,16 +291,13 @@ fn documents(active: &Jwk, history: &History) -> Vec<(u64, Document)> {
     // Sorted latest first, so that the first `n` are those still published before the end of
     // the `n`th.
     let retired = &history.retired;
-    (0..=retired.len())
+    (1..=retired.len())
         .rev()
         .map(|count| {
-            let end = match count {
-                0 => u64::MAX,
-                count => retired[count - 1].until,
-            };
-            let keys = std::iter::once(active.clone())
-                .chain(retired[..count].iter().map(|one| one.key.clone()));
-            (end, jwks::document(keys))
+            let published = &retired[..count];
+            let keys =
+                std::iter::once(active.clone()).chain(published.iter().map(|one| one.key.clone()));
+            (retired[count - 1].until, jwks::document(keys))
         })
         .collect()
 }

@@ -136,7 +136,7 @@ fn files_are_told_apart_by_content() {
             Material::read(certificate_file, key_file.map(PathBuf::as_path), None).unwrap();
         assert_eq!(
             material.chain,
-            [chain.clone()],
+            std::slice::from_ref(&chain),
             "{certificate_file:?} {key_file:?}"
         );
     }
@@ -328,8 +328,8 @@ fn kid_is_the_thumbprint_or_the_certificates_sha1_with_the_algorithm() {
     let x5t = base64::engine::general_purpose::URL_SAFE_NO_PAD
         .decode(header.x5t.unwrap())
         .unwrap();
-    let hex: String = x5t.iter().map(|byte| format!("{byte:02X}")).collect();
-    assert_eq!(format!("{hex}RS256"), kid);
+    let hex: Vec<_> = x5t.iter().map(|byte| format!("{byte:02X}")).collect();
+    assert_eq!(format!("{}RS256", hex.concat()), kid);
 }
 
 #[test]
@@ -501,7 +501,7 @@ fn published_key_verifies_with_wycheproof() {
         let modulus = hex(&group["publicKey"]["modulus"]);
         let exponent = hex(&group["publicKey"]["publicExponent"]);
         let jwk = jwks::jwk(der::unsigned(&modulus), der::unsigned(&exponent), &[]);
-        let key = ring::VerifyingKey::parse(&jwk, None).unwrap();
+        let key = VerifyingKey::parse(&jwk, None).unwrap();
         for test in group["tests"].as_array().unwrap() {
             let good = key.verify(&hex(&test["msg"]), &hex(&test["sig"]));
             match test["result"].as_str().unwrap() {

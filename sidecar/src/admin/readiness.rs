@@ -1,0 +1,171 @@
+//! Whether requests are welcome, and why not.
+
+use std::fmt::Write;
+use std::io;
+use std::time::Duration;
+
+use time::format_description::well_known::Rfc3339;
+use tokio::net::{TcpStream, UnixStream};
+
+use super::health::Stage;
+use crate::Shared;
+use crate::config::{Endpoint, Snapshot};
+
+/// A probe of the engine may take no longer than a prober waits by default.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// One thing that was looked at.
+struct Check {
+    name: &'static str,
+    state: State,
+    detail: String,
+}
+
+enum State {
+    Good,
+    Bad,
+    /// Told for information; it does not decide.
+    Told,
+}
+
+/// What a probe is answered.
+pub(super) struct Readiness {
+    pub(super) ready: bool,
+    checks: Vec<Check>,
+}
+
+impl Readiness {
+    /// Looks at everything. The engine is asked only when it decides or is to be told.
+    pub(super) async fn look(shared: &Shared, verbose: bool) -> Self {
+        let snapshot = shared.live.snapshot();
+        let mut checks = vec![config(shared, &snapshot)];
+        checks.extend(stages(shared, &snapshot));
+        if verbose || snapshot.ready_requires_upstream {
+            checks.push(upstream(&snapshot).await);
+        }
+        let ready = !checks.iter().any(|check| matches!(check.state, State::Bad));
+        Self { ready, checks }
+    }
+
+    /// One line that says what stands in the way.
+    pub(super) fn line(&self) -> String {
+        let bad = |check: &&Check| matches!(check.state, State::Bad);
+        match self.checks.iter().find(bad) {
+            None => "ready\n".to_owned(),
+            Some(check) => format!("not ready: {}: {}\n", check.name, check.detail),
+        }
+    }
+
+    /// A line for each check.
+    pub(super) fn report(&self) -> String {
+        let mut text = String::new();
+        for check in &self.checks {
+            let mark = match check.state {
+                State::Good => "[+]",
+                State::Bad => "[-]",
+                State::Told => "[!]",
+            };
+            let _ = writeln!(text, "{mark} {}: {}", check.name, check.detail);
+        }
+        text + if self.ready { "ready\n" } else { "not ready\n" }
+    }
+}
+
+/// Keys and listeners come up one after the other, and the listeners go first.
+fn stages(shared: &Shared, snapshot: &Snapshot) -> [Check; 2] {
+    let (state, detail) = match shared.health.stage() {
+        Stage::Starting => (State::Bad, "starting".to_owned()),
+        Stage::Ready => {
+            let at = shared.health.listening();
+            let at: Vec<_> = at.iter().map(|(address, _)| address.to_string()).collect();
+            (State::Good, at.join(", "))
+        }
+        Stage::Draining => (
+            State::Bad,
+            "draining: the end has been asked for".to_owned(),
+        ),
+    };
+    let keys = if snapshot.token_server.is_some() {
+        "tokens are issued and validated"
+    } else {
+        "no token side"
+    };
+    [
+        Check {
+            name: "keys",
+            state: State::Good,
+            detail: keys.to_owned(),
+        },
+        Check {
+            name: "listeners",
+            state,
+            detail,
+        },
+    ]
+}
+
+/// A file that was kept out does not make the process unready: the old configuration serves.
+fn config(shared: &Shared, snapshot: &Snapshot) -> Check {
+    let reload = shared.live.status();
+    let found_good = time::OffsetDateTime::from(reload.last_success);
+    let mut detail = format!(
+        "generation {}, found good at {}",
+        snapshot.generation,
+        found_good.format(&Rfc3339).unwrap_or_default()
+    );
+    if !reload.needs_restart.is_empty() {
+        let keys = reload.needs_restart.join(", ");
+        let _ = write!(detail, "; needs a restart to change {keys}");
+    }
+    let state = match reload.fault {
+        None => State::Good,
+        Some(fault) => {
+            let _ = write!(detail, "; what is there now was kept out:\n{fault}");
+            State::Told
+        }
+    };
+    Check {
+        name: "config",
+        state,
+        detail,
+    }
+}
+
+async fn upstream(snapshot: &Snapshot) -> Check {
+    let reached = match &snapshot.upstream.endpoint {
+        Endpoint::Embedded => Ok("runs in this process".to_owned()),
+        Endpoint::Http { authority } => {
+            let port = authority.port_u16().unwrap_or(80);
+            let host = authority.host();
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            probe(async { TcpStream::connect((host, port)).await.map(drop) })
+                .await
+                .map(|()| format!("accepts connections at {authority}"))
+                .map_err(|error| format!("does not answer at {authority}: {error}"))
+        }
+        Endpoint::Unix { path } => {
+            let shown = path.display();
+            probe(async { UnixStream::connect(path).await.map(drop) })
+                .await
+                .map(|()| format!("accepts connections at {shown}"))
+                .map_err(|error| format!("does not answer at {shown}: {error}"))
+        }
+    };
+    let (state, detail) = match reached {
+        Ok(detail) => (State::Good, detail),
+        Err(detail) if snapshot.ready_requires_upstream => (State::Bad, detail),
+        Err(detail) => (State::Told, detail),
+    };
+    Check {
+        name: "upstream",
+        state,
+        detail,
+    }
+}
+
+async fn probe(connect: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    match tokio::time::timeout(PROBE_TIMEOUT, connect).await {
+        Ok(done) => done,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}

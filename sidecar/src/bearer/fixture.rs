@@ -1,0 +1,216 @@
+//! A snapshot and tokens for tests: one key and one record of clients for the whole test process.
+
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::signature::RSA_PKCS1_SHA256;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::config::{
+    Access, AccessLog, AdminUrl, Authority, Client, Clients, CorsOrigins, Drain, Endpoint, Limits,
+    LogSettings, Rate, RouteSettings, SigningSource, Snapshot, TokenServer, UpstreamSettings,
+};
+use crate::keys::{KeyRing, Material, Secret};
+use crate::policy::Operations;
+
+pub(crate) const NOW: u64 = 1_800_000_000;
+pub(crate) const BASE: &str = "https://sidecar.example";
+pub(crate) const ISSUER: &str = "https://sidecar.example/";
+
+struct Keys {
+    ring: Arc<KeyRing>,
+    signer: KeyPair,
+}
+
+static KEYS: LazyLock<Keys> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = ring(folder.path());
+    let material = Material::read(&folder.path().join("signing-key.pem"), None, None).unwrap();
+    let signer = KeyPair::from_pkcs8(material.key.secret_der()).unwrap();
+    Keys {
+        ring: Arc::new(ring),
+        signer,
+    }
+});
+
+/// A ring with a key of its own.
+pub(crate) fn ring(folder: &std::path::Path) -> KeyRing {
+    let hour = Duration::from_secs(3600);
+    KeyRing::load(&SigningSource::Generated, folder, None, hour).unwrap()
+}
+
+pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
+    Client {
+        id: id.into(),
+        secrets: vec![Secret::new("secret")],
+        scopes: vec!["WorkflowApi".into(), "Other".into()],
+        operations: Operations::parse(operations).unwrap(),
+        audience: "WorkflowApi".into(),
+        token_lifetime: Duration::from_secs(3600),
+    }
+}
+
+pub(crate) fn clients(clients: impl IntoIterator<Item = Client>) -> Clients {
+    let mut registered = Clients::default();
+    for client in clients {
+        let id = Arc::clone(&client.id);
+        registered.by_id.insert(id, Arc::new(client));
+    }
+    registered
+}
+
+/// Clients `all` (`*` and `manage`) and `reader` (`read`), the route `/workflowapi`, and `/public`.
+pub(crate) fn snapshot() -> Snapshot {
+    let registered = [client("all", &["*", "manage"]), client("reader", &["read"])];
+    let route = |prefix: &str, access| RouteSettings {
+        prefix: prefix.into(),
+        methods: Vec::new(),
+        access,
+        workflow_api: prefix == "/workflowapi",
+    };
+    Snapshot {
+        generation: 1,
+        listen: Vec::new(),
+        path_base: "".into(),
+        authority: Authority {
+            issuer: ISSUER.into(),
+            base: BASE.into(),
+        },
+        certificate: None,
+        token_server: Some(TokenServer {
+            keys: Arc::clone(&KEYS.ring),
+            clients: clients(registered),
+        }),
+        routes: vec![
+            route("/workflowapi", Access::Scopes(vec!["WorkflowApi".into()])),
+            route("/public", Access::Public),
+        ],
+        upstream: UpstreamSettings {
+            endpoint: Endpoint::Embedded,
+            connect_timeout: Duration::from_secs(2),
+            response_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(15),
+            preserve_host: false,
+            forward_token: false,
+        },
+        #[cfg(feature = "embedded")]
+        engine: None,
+        console: false,
+        block_user_api: false,
+        strict_http_status: false,
+        limits: limits(),
+        cors_origins: CorsOrigins::None,
+        detailed_refusals: true,
+        log: LogSettings {
+            format: None,
+            level: tracing::Level::INFO,
+            access: AccessLog::Refusals,
+        },
+        drain: Drain {
+            delay: Duration::ZERO,
+            timeout: Duration::from_secs(25),
+        },
+        admin_url: AdminUrl {
+            addresses: Vec::new(),
+        },
+        ready_requires_upstream: false,
+        data_folder: PathBuf::from("data"),
+        workers: 1,
+        prepared: crate::gate::Prepared::default(),
+    }
+}
+
+fn limits() -> Limits {
+    let second = Duration::from_secs(1);
+    Limits {
+        handshake: second * 10,
+        header: second * 30,
+        form_body: second * 60,
+        body_rate: 1024,
+        body_rate_grace: second * 60,
+        idle: second * 75,
+        header_bytes: 32 * 1024,
+        header_count: 100,
+        body: 16 * 1024 * 1024,
+        rule_body: 1024 * 1024,
+        token: 8 * 1024,
+        connections: 8192,
+        connections_per_address: 6000,
+        http2_streams: 128,
+        secret_failures: Rate {
+            per_second: 10,
+            burst: 50,
+        },
+        bearer_failures: Rate {
+            per_second: 500,
+            burst: 2000,
+        },
+    }
+}
+
+pub(crate) fn kid() -> &'static str {
+    KEYS.ring.active_kid()
+}
+
+pub(crate) fn good_header() -> Value {
+    json!({"alg": "RS256", "typ": "at+jwt", "kid": kid()})
+}
+
+pub(crate) fn good_claims() -> Value {
+    json!({
+        "iss": ISSUER, "sub": "all", "client_id": "all", "aud": "WorkflowApi",
+        "jti": "1", "iat": NOW, "nbf": NOW, "exp": NOW + 3600, "scope": "WorkflowApi",
+    })
+}
+
+/// The value with `changes` in place of its members; a null removes one.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "so that tests can write `json!` in place"
+)]
+pub(crate) fn with(mut value: Value, changes: Value) -> Value {
+    let members = value.as_object_mut().unwrap();
+    for (name, change) in changes.as_object().unwrap().clone() {
+        if change.is_null() {
+            members.remove(&name);
+        } else {
+            members.insert(name, change);
+        }
+    }
+    value
+}
+
+/// A token that is good at [`NOW`].
+pub(crate) fn token() -> String {
+    signed(&good_header().to_string(), &good_claims().to_string())
+}
+
+/// A token of `claims` with the good header.
+pub(crate) fn token_of(claims: &Value) -> String {
+    signed(&good_header().to_string(), &claims.to_string())
+}
+
+/// Any header and claims, signed well.
+pub(crate) fn signed(header: &str, claims: &str) -> String {
+    let message = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(claims)
+    );
+    let signature = URL_SAFE_NO_PAD.encode(signature(message.as_bytes()));
+    format!("{message}.{signature}")
+}
+
+pub(crate) fn signature(message: &[u8]) -> Vec<u8> {
+    let signer = &KEYS.signer;
+    let mut signature = vec![0; signer.public_modulus_len()];
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    signer
+        .sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
+        .unwrap();
+    signature
+}

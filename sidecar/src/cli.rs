@@ -1,0 +1,119 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A reverse-proxy auth sidecar: TLS, OAuth client credentials, bearer validation, hot reload.
+#[derive(Debug, Parser)]
+#[command(name = "sidecar", version)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) source: ConfigArguments,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConfigArguments {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "FILE", default_value_os_t = crate::default_config())]
+    pub(crate) config: PathBuf,
+    /// Sets one key over the file's value; may be given several times.
+    #[arg(long, global = true, value_name = "KEY.PATH=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serves until SIGTERM; SIGHUP reads the configuration again (the default).
+    Run,
+    /// Shows everything that is wrong with a configuration; exit code 1 if anything is.
+    Check(Check),
+    /// Prints the JSON schema of config.json, for editors.
+    Schema,
+    /// Prints an access token, for use with curl.
+    Token(Token),
+    /// Asks the admin listener whether it is ready; exit code 1 if not.
+    Health(Health),
+    /// Waits until the sidecar is ready.
+    Wait(Wait),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The file to check instead of the one of --config.
+    pub(crate) file: Option<PathBuf>,
+    /// Warnings count as errors.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Token {
+    /// The server's base URL instead of the configuration's; the client is the configuration's.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Which client of the configuration; the first one if none is named.
+    #[arg(long, value_name = "ID")]
+    pub(crate) client: Option<String>,
+    /// The scope to ask for; the client's own if none is named.
+    #[arg(long)]
+    pub(crate) scope: Option<String>,
+    /// Certificates to trust, in PEM; without it the configuration's own and the system's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cacert: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Health {
+    /// The admin listener's base URL instead of the configuration's.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// Asks whether it is alive instead.
+    #[arg(long)]
+    pub(crate) live: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Wait {
+    /// The admin listener's base URL instead of the configuration's.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// How long at most, such as 30s or 2m.
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    settings::scalar::duration(text).ok_or_else(|| "write it as 500ms, 30s or 2m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn configuration_arguments_stand_before_and_after_a_command() {
+        for words in [
+            ["sidecar", "--config", "a.json", "--set", "B=1", "run"],
+            ["sidecar", "run", "--config", "a.json", "--set", "B=1"],
+        ] {
+            let cli = Cli::try_parse_from(words).unwrap();
+            assert_eq!(cli.source.config, PathBuf::from("a.json"));
+            assert_eq!(cli.source.set, ["B=1"]);
+            assert!(matches!(cli.command, Some(Command::Run)));
+        }
+        let cli = Cli::try_parse_from(["sidecar"]).unwrap();
+        assert_eq!(cli.source.config, PathBuf::from("config.json"));
+        assert!(cli.command.is_none());
+    }
+}

@@ -1,0 +1,151 @@
+//! What values mean together: nobody could be let in, or anybody.
+//!
+//! In: a complete draft. Out: faults and warnings.
+
+use settings::{Fault, Reading};
+
+use super::draft::{Draft, TokenServerDraft};
+use super::{Access, Client, ListenUrl, RouteSettings};
+
+/// Checks `draft` as it stands in the file.
+pub(super) fn check(draft: &Draft, reading: &mut Reading) {
+    plain_http(draft, reading);
+    exposure(draft, reading);
+    let certificate = draft.certificate.is_some();
+    let tls_beyond = |url: &ListenUrl| url.tls && !url.is_loopback();
+    if !certificate && draft.listen.iter().any(tls_beyond) {
+        reading.faults.push(
+            Fault::warning(
+                draft.listen_mark,
+                "the development certificate is for localhost only",
+            )
+            .label("other machines will not accept it")
+            .help("name a certificate in `CertificateFile`"),
+        );
+    }
+    if let (Some(url), Some(TokenServerDraft { signing: None, .. })) = (
+        draft.listen.iter().find(|url| !url.is_loopback()),
+        &draft.token_server,
+    ) {
+        reading.faults.push(
+            Fault::warning(
+                draft.listen_mark,
+                "the key that signs tokens is made by this machine for itself",
+            )
+            .label(format!("`{}` is reached from other machines", url.url))
+            .help(
+                "several replicas need one key: name it in \
+                 `OpenIddictServerSettings.CertificateFile`",
+            ),
+        );
+    }
+    if draft.upstream.endpoint.is_one_of(&draft.listen) {
+        reading.faults.push(
+            Fault::error(draft.upstream_mark, "`Upstream` is this sidecar itself")
+                .label("requests would go round in circles"),
+        );
+    }
+    match &draft.token_server {
+        Some(token_server) => someone_passes(token_server, &draft.routes, reading),
+        None => reading.faults.push(
+            Fault::error(draft.disabled_mark, "nobody could ever be let in")
+                .label("the token side is off, and no other issuer is trusted")
+                .help(
+                    "set `DisableOpenIddictServer` to false and register a client in \
+                     `OpenIddictServerSettings.ClientCredentials`",
+                ),
+        ),
+    }
+}
+
+/// The sample secret must not meet a listener that other machines reach.
+fn exposure(draft: &Draft, reading: &mut Reading) {
+    const MESSAGE: &str = "this secret is the sample that everyone knows";
+    let beyond = draft.listen.iter().find(|url| !url.is_loopback());
+    let (Some(token_server), Some(beyond)) = (&draft.token_server, beyond) else {
+        return;
+    };
+    for place in &token_server.registered.sample_secrets {
+        let fault = match place {
+            Some(mark) => Fault::error(*mark, MESSAGE).label("not beyond loopback"),
+            None => Fault::placeless(format!("{MESSAGE}: a client registered in code has it")),
+        };
+        reading.faults.push(fault.help(format!(
+            "`{}` is reached from other machines; make a secret of your own",
+            beyond.url
+        )));
+    }
+}
+
+fn plain_http(draft: &Draft, reading: &mut Reading) {
+    let plain = draft
+        .listen
+        .iter()
+        .find(|url| !url.tls && !url.is_loopback());
+    if let (Some(url), false) = (plain, draft.allow_plain_http) {
+        reading.faults.push(
+            Fault::error(
+                draft.listen_mark,
+                "plain `http://` beyond loopback sends secrets and tokens in clear",
+            )
+            .label(format!("`{}` is reached from other machines", url.url))
+            .help("use `https://`, or say `\"AllowPlainHttp\": true`"),
+        );
+    }
+}
+
+/// Some client must be able to get a token and pass some route with it.
+fn someone_passes(
+    token_server: &TokenServerDraft,
+    routes: &[RouteSettings],
+    reading: &mut Reading,
+) {
+    let clients: Vec<_> = token_server.registered.clients.iter().collect();
+    if reading.faults.has_errors() {
+        // A client that is faulty is reported; what it would be let do is not known.
+        return;
+    }
+    if clients.is_empty() {
+        reading.faults.push(
+            Fault::error(token_server.mark, "nobody could ever be let in")
+                .label("no client is registered")
+                .help("register one in `OpenIddictServerSettings.ClientCredentials`"),
+        );
+        return;
+    }
+    let guarded: Vec<_> = routes
+        .iter()
+        .filter(|route| route.access != Access::Public)
+        .collect();
+    let open = |route: &&RouteSettings| clients.iter().any(|client| passes(client, route));
+    let closed: Vec<_> = guarded.iter().filter(|route| !open(route)).collect();
+    if routes.is_empty() {
+        reading.faults.push(
+            Fault::error(token_server.mark, "nothing could ever be reached")
+                .label("`Routes` is empty")
+                .help("leave `Routes` out for the Workflow API"),
+        );
+    } else if closed.len() == routes.len() {
+        reading.faults.push(
+            Fault::error(token_server.mark, "nobody could ever be let in")
+                .label("no client has the scopes and operations of any route")
+                .help("the Workflow API needs the scope `WorkflowApi` and some operation"),
+        );
+    } else {
+        for route in closed {
+            let message = format!("no client passes the route `{}`", route.prefix);
+            reading.faults.push(
+                Fault::warning(token_server.mark, message)
+                    .label("no client has its scopes and operations"),
+            );
+        }
+    }
+}
+
+fn passes(client: &Client, route: &RouteSettings) -> bool {
+    let scopes = match &route.access {
+        Access::Public => return true,
+        Access::Scopes(needed) => needed.iter().all(|scope| client.scopes.contains(scope)),
+    };
+    scopes && !(route.workflow_api && client.operations.is_empty())
+}

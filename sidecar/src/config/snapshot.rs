@@ -1,0 +1,77 @@
+//! What a request is judged by.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{
+    AdminUrl, Authority, Clients, CorsOrigins, Drain, Limits, ListenUrl, LogSettings,
+    RouteSettings, UpstreamSettings,
+};
+use crate::keys::KeyRing;
+use crate::listener::Certificate;
+
+/// Everything that a request is judged by, validated, immutable. A request takes it once and
+/// lives and dies with it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct Snapshot {
+    /// Counts up with every swap; the first is 1.
+    pub generation: u64,
+    /// Where to listen. At least one.
+    pub listen: Vec<ListenUrl>,
+    /// Prefix before every path: empty, or `/` and segments without a trailing slash.
+    pub path_base: Box<str>,
+    /// Our own issuer and public base URL.
+    pub authority: Authority,
+    /// For TLS listeners; `None` when every listener is plain.
+    pub certificate: Option<Arc<Certificate>>,
+    /// `None` with `DisableOpenIddictServer`.
+    pub token_server: Option<TokenServer>,
+    /// What is forwarded; the longest prefix counts.
+    pub routes: Vec<RouteSettings>,
+    /// Where it is forwarded to.
+    pub upstream: UpstreamSettings,
+    /// Settings of the engine in this process, when the upstream is that one.
+    #[cfg(feature = "embedded")]
+    pub engine: Option<Arc<engine::config::EngineSettings>>,
+    /// Operations on users are switched off.
+    pub block_user_api: bool,
+    /// Failures have a 4xx or 5xx status where the Workflow API has 200.
+    pub strict_http_status: bool,
+    /// Every bound at the edge.
+    pub limits: Limits,
+    /// Browser pages that may call.
+    pub cors_origins: CorsOrigins,
+    /// Clients are told the fine reason of a refusal.
+    pub detailed_refusals: bool,
+    /// The API-reference page.
+    pub console: bool,
+    /// What is logged, and how.
+    pub log: LogSettings,
+    /// How the program ends.
+    pub drain: Drain,
+    /// Probes and metrics.
+    pub admin_url: AdminUrl,
+    /// `/readyz` follows the engine.
+    pub ready_requires_upstream: bool,
+    /// Keys and the development certificate.
+    pub data_folder: PathBuf,
+    /// Runtimes; by default the cores granted.
+    pub workers: usize,
+    /// What the gate makes of all this, once.
+    pub prepared: crate::gate::Prepared,
+}
+
+/// The token side.
+pub struct TokenServer {
+    /// Keys that sign and verify.
+    pub keys: Arc<KeyRing>,
+    /// Who may ask for tokens.
+    pub clients: Clients,
+}
+
+impl Snapshot {
+    /// Whether every listener is on loopback.
+    pub fn is_loopback(&self) -> bool {
+        self.listen.iter().all(ListenUrl::is_loopback)
+    }
+}

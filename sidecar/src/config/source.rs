@@ -1,0 +1,294 @@
+//! From a file to a [`Snapshot`].
+//!
+//! In: the file's path, `--set` arguments, clients registered in code. Out: a snapshot or every
+//! fault, what to warn of, what to watch.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use settings::watch::Watched;
+use settings::{Document, Fault, Faults, Input, Program, Reading};
+
+use super::draft::{Draft, TokenServerDraft};
+use super::key_files::KeyFiles;
+use super::{
+    CertificateSource, ClientCredential, Endpoint, SigningSource, Snapshot, TokenServer, checks,
+    retain,
+};
+use crate::keys::KeyRing;
+use crate::listener::Certificate;
+
+/// Where the configuration comes from; the same at start and at every reload.
+#[derive(Clone, Default)]
+pub struct Source {
+    /// `None`: every key has its default, but for `overrides`.
+    pub file: Option<PathBuf>,
+    /// `Key.Path=value`, applied in this order.
+    pub overrides: Vec<String>,
+    /// Registered in code; they win over the file's for the same id.
+    pub clients: Vec<ClientCredential>,
+}
+
+impl std::fmt::Debug for Source {
+    /// `overrides` may hold secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source")
+            .field("file", &self.file)
+            .field("overrides", &self.overrides.len())
+            .field("clients", &self.clients)
+            .finish()
+    }
+}
+
+/// What one reading gave.
+pub struct Loaded {
+    /// The configuration, or every fault.
+    pub outcome: Result<Snapshot, Faults>,
+    /// Warnings and notes, in either case.
+    pub warnings: Faults,
+    /// Keys whose new value waits for a restart.
+    pub needs_restart: Vec<&'static str>,
+    /// Every file that was read, with the content that it had.
+    pub watched: Vec<Watched>,
+}
+
+/// What a reading is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Keys that are not configured are made.
+    Run,
+    /// Nothing is written.
+    Check,
+}
+
+impl Source {
+    /// The file of that name and nothing else.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self {
+            file: Some(path.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Reads and validates everything, with what `previous` keeps. Reads files, and at the first
+    /// time makes keys that are not configured: not for a thread that serves requests.
+    pub fn load(&self, previous: Option<&Snapshot>) -> Loaded {
+        let mut reading = self.read();
+        let mut needs_restart = Vec::new();
+        let snapshot = reading.draft.take().and_then(|mut draft| {
+            let reading = &mut reading.reading;
+            if let Some(previous) = previous {
+                needs_restart = retain::retain(&mut draft, previous, reading);
+            }
+            finish(draft, previous, reading)
+        });
+        let watched = reading.reading.watched().to_vec();
+        let (errors, warnings) = reading.reading.faults.split_errors();
+        let outcome = match snapshot {
+            Some(snapshot) if errors.is_empty() => Ok(snapshot),
+            _ => Err(errors),
+        };
+        Loaded {
+            outcome,
+            warnings,
+            needs_restart,
+            watched,
+        }
+    }
+
+    /// Reads and validates everything without making anything.
+    pub(super) fn check(&self) -> (Option<Draft>, Faults) {
+        let mut found = self.read();
+        let reading = &mut found.reading;
+        if let Some(draft) = &found.draft {
+            let certificate = draft.certificate.clone();
+            load_certificate(certificate, draft, Purpose::Check, reading);
+            if let Some(token_server) = &draft.token_server {
+                load_keys(token_server, draft, None, Purpose::Check, reading);
+            }
+        }
+        (found.draft, found.reading.faults)
+    }
+
+    fn read(&self) -> Found {
+        let (document, mut reading) = Document::read(Input {
+            file: self.file.as_deref(),
+            overrides: &self.overrides,
+            env: Input::process_env,
+        });
+        let draft = document.map(|document| {
+            let root = document.root();
+            let draft = Draft::read(&root, &self.clients, &mut reading);
+            let program = match draft.upstream.endpoint {
+                Endpoint::Embedded => Program::Both,
+                Endpoint::Http { .. } | Endpoint::Unix { .. } => Program::Sidecar,
+            };
+            document.check_names(program, &mut reading);
+            checks::check(&draft, &mut reading);
+            draft
+        });
+        Found { draft, reading }
+    }
+}
+
+struct Found {
+    draft: Option<Draft>,
+    reading: Reading,
+}
+
+/// Loads the keys; `None` after a fault.
+fn finish(
+    mut draft: Draft,
+    previous: Option<&Snapshot>,
+    reading: &mut Reading,
+) -> Option<Snapshot> {
+    let certificate = draft.certificate.take();
+    let certificate = load_certificate(certificate, &draft, Purpose::Run, reading);
+    let token_server = draft.token_server.take();
+    let token_server = token_server.map(|token_server| {
+        let keys = load_keys(&token_server, &draft, previous, Purpose::Run, reading);
+        (keys, token_server.registered.clients)
+    });
+    if reading.faults.has_errors() {
+        return None;
+    }
+    let token_server = match token_server {
+        Some((Some(keys), clients)) => Some(TokenServer { keys, clients }),
+        _ => None,
+    };
+    Some(Snapshot {
+        generation: previous.map_or(1, |previous| previous.generation + 1),
+        listen: draft.listen,
+        path_base: draft.path_base,
+        authority: draft.authority,
+        certificate,
+        token_server,
+        routes: draft.routes,
+        upstream: draft.upstream,
+        #[cfg(feature = "embedded")]
+        engine: match (draft.engine, previous) {
+            (Some(engine), _) => Some(Arc::new(engine)),
+            // The engine that runs stays as it is.
+            (None, Some(previous)) => previous.engine.clone(),
+            (None, None) => None,
+        },
+        block_user_api: draft.block_user_api,
+        strict_http_status: draft.strict_http_status,
+        limits: draft.limits,
+        cors_origins: draft.cors_origins,
+        detailed_refusals: draft.detailed_refusals,
+        console: draft.console,
+        log: draft.log,
+        drain: draft.drain,
+        admin_url: draft.admin_url,
+        ready_requires_upstream: draft.ready_requires_upstream,
+        data_folder: draft.data_folder,
+        workers: draft.workers.unwrap_or_else(cores_granted),
+        prepared: crate::gate::Prepared::default(),
+    })
+}
+
+/// What the cgroup and the affinity mask leave to this process.
+fn cores_granted() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The listener's certificate, when a listener needs one. A named file that is of no use is a
+/// fault also when nothing listens with TLS.
+fn load_certificate(
+    files: Option<KeyFiles>,
+    draft: &Draft,
+    purpose: Purpose,
+    reading: &mut Reading,
+) -> Option<Arc<Certificate>> {
+    let tls = draft.listen.iter().any(|url| url.tls);
+    let Some(files) = files else {
+        let wanted = tls && purpose == Purpose::Run && !reading.faults.has_errors();
+        if !wanted {
+            return None;
+        }
+        let loaded = Certificate::load(&CertificateSource::Development, &draft.data_folder);
+        return loaded
+            .map_err(|error| {
+                let message = format!("no development certificate: {}", chain(&error));
+                reading.faults.push(
+                    Fault::error(draft.data_folder_mark, message)
+                        .label("it is kept in this folder"),
+                );
+            })
+            .ok()
+            .map(Arc::new);
+    };
+    files.watch(reading);
+    let (mark, name) = (files.mark, files.name.clone());
+    match Certificate::load(&files.certificate(), &draft.data_folder) {
+        Ok(certificate) => tls.then(|| Arc::new(certificate)),
+        Err(error) => {
+            report(mark, &name, &error, reading);
+            None
+        }
+    }
+}
+
+fn load_keys(
+    token_server: &TokenServerDraft,
+    draft: &Draft,
+    previous: Option<&Snapshot>,
+    purpose: Purpose,
+    reading: &mut Reading,
+) -> Option<Arc<KeyRing>> {
+    let previous = previous
+        .and_then(|previous| previous.token_server.as_ref())
+        .map(|token_server| &*token_server.keys);
+    let lifetime = token_server.registered.longest_lifetime;
+    let folder = &draft.data_folder;
+    let Some(files) = token_server.signing.clone() else {
+        if purpose == Purpose::Check || reading.faults.has_errors() {
+            return None;
+        }
+        let loaded = KeyRing::load(&SigningSource::Generated, folder, previous, lifetime);
+        return loaded
+            .map_err(|error| {
+                let message = format!("no key to sign tokens with: {}", chain(&error));
+                reading.faults.push(
+                    Fault::error(draft.data_folder_mark, message)
+                        .label("it is kept in this folder"),
+                );
+            })
+            .ok()
+            .map(Arc::new);
+    };
+    files.watch(reading);
+    let (mark, name) = (files.mark, files.name.clone());
+    match KeyRing::load(&files.signing(), folder, previous, lifetime) {
+        Ok(keys) => Some(Arc::new(keys)),
+        Err(error) => {
+            report(mark, &name, &error, reading);
+            None
+        }
+    }
+}
+
+/// Which file, and what was found in it.
+fn report(
+    mark: settings::Mark,
+    name: &str,
+    error: &(dyn std::error::Error + 'static),
+    reading: &mut Reading,
+) {
+    reading.faults.push(
+        Fault::error(mark, format!("`{name}`: {}", chain(error))).label("this file is of no use"),
+    );
+}
+
+/// An error and its causes on one line.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,157 @@
+//! The public documents: rendered once for each snapshot, served as they are.
+//!
+//! Rules: OIDC Discovery 1.0 §3–4, RFC 8414 §2–3, RFC 9728 §2–3, RFC 9110 §13.1.2 (If-None-Match).
+//! Only what is really on is published.
+
+use std::collections::BTreeSet;
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use serde::Serialize;
+
+use crate::body::ResponseBody;
+use crate::config::Snapshot;
+use crate::keys::Document;
+use crate::refusal::{Reason, Refusal};
+
+/// How long a client may go without asking again. A key that is new to a client makes it ask
+/// sooner, so this is about changed endpoints.
+const CACHED: &str = "public, max-age=300";
+
+/// The documents of a snapshot.
+pub(crate) struct Published {
+    discovery: Document,
+    resource: Document,
+    resource_id: Box<str>,
+}
+
+/// RFC 8414 §2; a name that is not here is not on.
+#[derive(Serialize)]
+struct Server<'a> {
+    issuer: &'a str,
+    token_endpoint: String,
+    jwks_uri: String,
+    grant_types_supported: [&'static str; 1],
+    /// No authorization endpoint, so no response type; OIDC does not allow an empty list.
+    response_types_supported: [&'static str; 1],
+    scopes_supported: BTreeSet<&'a str>,
+    subject_types_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: [&'static str; 1],
+    token_endpoint_auth_methods_supported: [&'static str; 2],
+    claims_supported: [&'static str; 9],
+}
+
+/// RFC 9728 §2.
+#[derive(Serialize)]
+struct Resource<'a> {
+    #[serde(rename = "resource")]
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization_servers: Option<[&'a str; 1]>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    scopes_supported: BTreeSet<&'a str>,
+    bearer_methods_supported: [&'static str; 1],
+}
+
+impl Published {
+    pub(crate) fn new(snapshot: &Snapshot) -> Self {
+        let (issuer, base) = (&*snapshot.authority.issuer, &snapshot.authority.base);
+        let clients = snapshot.token_server.iter();
+        let scopes: BTreeSet<&str> = clients
+            .flat_map(|server| server.clients.by_id.values())
+            .flat_map(|client| client.scopes.iter().map(|scope| &**scope))
+            .collect();
+        let resource_id = format!("{base}/workflowapi");
+        let resource = Resource {
+            id: &resource_id,
+            authorization_servers: snapshot.token_server.is_some().then_some([issuer]),
+            scopes_supported: scopes.clone(),
+            bearer_methods_supported: ["header"],
+        };
+        let server = Server {
+            issuer,
+            token_endpoint: format!("{base}/connect/token"),
+            jwks_uri: format!("{base}/.well-known/jwks"),
+            grant_types_supported: ["client_credentials"],
+            response_types_supported: ["none"],
+            scopes_supported: scopes,
+            subject_types_supported: ["public"],
+            id_token_signing_alg_values_supported: ["RS256"],
+            token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+            claims_supported: [
+                "iss",
+                "sub",
+                "aud",
+                "client_id",
+                "jti",
+                "iat",
+                "nbf",
+                "exp",
+                "scope",
+            ],
+        };
+        Self {
+            discovery: json(&server),
+            resource: json(&resource),
+            resource_id: resource_id.into(),
+        }
+    }
+
+    pub(crate) fn discovery(&self) -> &Document {
+        &self.discovery
+    }
+
+    pub(crate) fn resource(&self) -> &Document {
+        &self.resource
+    }
+
+    /// The one `resource` of RFC 8707 that is known.
+    pub(crate) fn resource_id(&self) -> &str {
+        &self.resource_id
+    }
+}
+
+fn json(document: &impl Serialize) -> Document {
+    Document::new(serde_json::to_vec(document).expect("documents of strings are JSON"))
+}
+
+/// Serves a public document to GET and HEAD.
+pub(crate) fn document(
+    head: &Parts,
+    document: &Document,
+) -> Result<Response<ResponseBody>, Refusal> {
+    if !matches!(head.method, Method::GET | Method::HEAD) {
+        return Err(Refusal::new(Reason::MethodNotAllowed).allows("GET, HEAD"));
+    }
+    let known = is_known(&head.headers, &document.etag);
+    let body = if known {
+        ResponseBody::Empty
+    } else {
+        ResponseBody::Full(document.body.clone())
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(ETAG, document.etag.clone());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(CACHED));
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    Ok(response)
+}
+
+/// Whether the client has it already: weak comparison, or `*`.
+fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let Ok(etag) = etag.to_str() else {
+        return false;
+    };
+    headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|tag| tag.trim_matches([' ', '\t']))
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}

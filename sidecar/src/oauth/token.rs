@@ -1,0 +1,153 @@
+//! `POST /connect/token`: the client credentials grant.
+//!
+//! method ─▶ form ─▶ grant type ─▶ client ─▶ resource ─▶ scope ─▶ token. Every answer, good or bad,
+//! is kept out of caches (RFC 6749 §5.1).
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode};
+use http_body::Body;
+use serde::Serialize;
+
+use super::client_auth::credentials;
+use super::form::{self, Form};
+use super::memory::{Attempt, SecretMemory};
+use super::mint::{mint, whole_seconds};
+use crate::admin::TokenOutcome;
+use crate::body::ResponseBody;
+use crate::config::{Client, Snapshot};
+use crate::refusal::{Reason, Refusal};
+
+/// What a token request is judged by.
+pub(crate) struct Exchange<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    /// The one `resource` that is known.
+    pub(crate) resource: &'a str,
+    pub(crate) memory: &'a SecretMemory,
+    pub(crate) address: IpAddr,
+    pub(crate) arrived: Instant,
+    /// Seconds since the epoch.
+    pub(crate) unix_time: u64,
+}
+
+/// RFC 6749 §5.1.
+#[derive(Serialize)]
+struct Granted<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    scope: &'a str,
+}
+
+impl Exchange<'_> {
+    pub(crate) async fn answer<B>(
+        &self,
+        head: &Parts,
+        body: B,
+    ) -> Result<Response<ResponseBody>, Refusal>
+    where
+        B: Body<Data = Bytes>,
+    {
+        if head.method != Method::POST {
+            return Err(Refusal::new(Reason::MethodNotAllowed).allows("POST"));
+        }
+        let deadline = self.snapshot.limits.form_body;
+        let body = form::read(&head.headers, body, deadline).await?;
+        let form = Form::parse(&body)?;
+        self.grant(head, &form)
+    }
+
+    fn grant(&self, head: &Parts, form: &Form<'_>) -> Result<Response<ResponseBody>, Refusal> {
+        let server = self.snapshot.token_server.as_ref();
+        let server = server.ok_or(Reason::RouteUnknown)?;
+        match form.grant_type.as_deref() {
+            None => return Err(Reason::GrantTypeMissing.into()),
+            Some("client_credentials") => {}
+            Some(_) => return Err(Reason::GrantTypeUnsupported.into()),
+        }
+        let credentials = credentials(&head.headers, form)?;
+        let attempt = Attempt {
+            address: self.address,
+            budget: self.snapshot.limits.secret_failures,
+            arrived: self.arrived,
+            now: UNIX_EPOCH + Duration::from_secs(self.unix_time),
+        };
+        let client = self
+            .memory
+            .authenticate(&credentials, &server.clients, &attempt)?;
+        if form.resource.iter().any(|one| *one != self.resource) {
+            return Err(Reason::ResourceUnknown.into());
+        }
+        let scope = scope(form.scope.as_deref(), client)?;
+        let issuer = &self.snapshot.authority.issuer;
+        let token = mint(&server.keys, issuer, client, &scope, self.unix_time)
+            .map_err(|fault| Refusal::new(Reason::SigningFailed).with_detail(fault.to_string()))?;
+        Ok(response(&Granted {
+            access_token: &token,
+            token_type: "Bearer",
+            expires_in: whole_seconds(client.token_lifetime),
+            scope: &scope,
+        }))
+    }
+}
+
+/// What is granted: what was asked for, each once, if the client may have all of it; all that the
+/// client may have when nothing was asked for.
+fn scope(asked: Option<&str>, client: &Client) -> Result<String, Reason> {
+    let Some(asked) = asked else {
+        return Ok(client.scopes.join(" "));
+    };
+    let mut granted: Vec<&str> = Vec::new();
+    for one in asked.split(' ').filter(|one| !one.is_empty()) {
+        if !client.scopes.iter().any(|known| **known == *one) {
+            return Err(Reason::ScopeUnknown);
+        }
+        if !granted.contains(&one) {
+            granted.push(one);
+        }
+    }
+    if granted.is_empty() {
+        return Err(Reason::ScopeUnknown);
+    }
+    Ok(granted.join(" "))
+}
+
+fn response(granted: &Granted<'_>) -> Response<ResponseBody> {
+    let json = serde_json::to_vec(granted).expect("strings and a number are JSON");
+    let mut response = Response::new(ResponseBody::Full(Bytes::from(json)));
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// How an answer counts.
+pub(crate) fn outcome(answer: &Result<Response<ResponseBody>, Refusal>) -> TokenOutcome {
+    let reason = match answer {
+        Ok(_) => return TokenOutcome::Issued,
+        Err(refusal) => refusal.reason,
+    };
+    match reason {
+        Reason::GrantTypeUnsupported => TokenOutcome::UnsupportedGrantType,
+        Reason::ClientCredentialsMalformed
+        | Reason::ClientCredentialsMissing
+        | Reason::ClientCredentialsWrong => TokenOutcome::InvalidClient,
+        Reason::ScopeUnknown => TokenOutcome::InvalidScope,
+        Reason::ResourceUnknown => TokenOutcome::InvalidTarget,
+        Reason::SecretFailuresSpent => TokenOutcome::TooManyFailures,
+        Reason::FormTooLarge => TokenOutcome::BodyTooLarge,
+        Reason::MethodNotAllowed => TokenOutcome::MethodNotAllowed,
+        other if other.status().is_server_error() => TokenOutcome::ServerError,
+        _ => TokenOutcome::InvalidRequest,
+    }
+}
+
+#[cfg(test)]
+mod tests;

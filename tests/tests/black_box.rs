@@ -1,0 +1,26 @@
+//! The programs as their users see them: one module for each area.
+
+#![allow(
+    clippy::too_many_lines,
+    reason = "a table of cases is as long as its rule has cases"
+)]
+
+mod admin;
+mod bearer;
+mod both;
+mod broken_config;
+mod canonical;
+mod clients;
+mod commands;
+mod discovery;
+mod expense_claim;
+mod forwarding;
+mod harness;
+mod life_cycle;
+mod readme;
+mod reload;
+mod request_forms;
+mod scheme_files;
+mod six_steps;
+mod test_scheme;
+mod token_endpoint;

@@ -1,0 +1,64 @@
+//! Ready-made OAuth libraries, unmodified.
+
+use std::process::Command;
+
+use tests::components;
+use tests::process::run;
+use tests::server::{CLIENT, Setup, Sidecar};
+
+/// Runs `command` with what its script reads from the environment; the lines it printed.
+async fn speak(sidecar: &Sidecar, mut command: Command) -> Vec<String> {
+    let trust = sidecar.setup.path("data/dev-cert.pem");
+    command
+        .env("URL", &sidecar.url)
+        .env("CLIENT_ID", CLIENT)
+        .env("CLIENT_SECRET", &sidecar.setup.secret)
+        .env("CA_FILE", &trust)
+        .env("NODE_EXTRA_CA_CERTS", &trust);
+    let ran = run(command).await;
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    ran.stdout.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn python_authlib_gets_a_token_and_calls_with_it() {
+    let Some(python) = components::python() else {
+        return;
+    };
+    let sidecar = Setup::new().sidecar().await;
+    let mut command = Command::new(python);
+    command.arg(components::clients("python").join("authlib_client.py"));
+    let printed = speak(&sidecar, command).await;
+    assert_eq!(
+        printed,
+        ["client_secret_basic True", "client_secret_post True"]
+    );
+}
+
+#[tokio::test]
+async fn python_requests_oauthlib_gets_a_token_and_calls_with_it() {
+    let Some(python) = components::python() else {
+        return;
+    };
+    let sidecar = Setup::new().sidecar().await;
+    let mut command = Command::new(python);
+    command.arg(components::clients("python").join("requests_oauthlib_client.py"));
+    let printed = speak(&sidecar, command).await;
+    assert_eq!(
+        printed,
+        ["client_secret_basic True", "client_secret_post True"]
+    );
+}
+
+#[tokio::test]
+async fn node_openid_client_discovers_gets_a_token_and_calls_with_it() {
+    let Some((node, libraries)) = components::node() else {
+        return;
+    };
+    let sidecar = Setup::new().sidecar().await;
+    let mut command = Command::new(node);
+    command.arg(components::clients("node").join("openid-client.mjs"));
+    command.env("CLIENT_LIBRARIES", libraries);
+    let printed = speak(&sidecar, command).await;
+    assert_eq!(printed, ["ClientSecretBasic true", "ClientSecretPost true"]);
+}
