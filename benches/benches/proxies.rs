@@ -5,18 +5,22 @@
 //! keeps the figures in `benches/results/`. Rounds are interleaved, A B C A B C, so that what
 //! slows the machine down slows everyone; each figure is a median.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the report is for a terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the report is for a terminal"
+)]
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use benches::Result;
 use benches::keys::Keys;
 use benches::load::{Shape, Span, Target, drive};
 use benches::memory::{self, Memory};
 use benches::peers::{self, Peer, Peers};
 use benches::report::{Report, Row};
-use benches::{Result, load};
 
 /// The loads: enough in flight that no server waits for us.
 const SHAPES: [Shape; 2] = [
@@ -75,7 +79,11 @@ fn run(arguments: &[String]) -> Result<()> {
             "--save" => save = true,
             // Cargo says so to every bench.
             "--bench" => {}
-            other => return Err(format!("unknown argument {other}; there are --quick and --save").into()),
+            other => {
+                return Err(
+                    format!("unknown argument {other}; there are --quick and --save").into(),
+                );
+            }
         }
     }
     let keys = Keys::make()?;
@@ -97,7 +105,13 @@ fn run(arguments: &[String]) -> Result<()> {
         let first = report.rows.len();
         for round in 0..plan.rounds {
             for (place, peer) in started.peers.iter().enumerate() {
-                eprint!("\r{} {}/{} {:<28}", shape.name(), round + 1, plan.rounds, peer.name);
+                eprint!(
+                    "\r{} {}/{} {:<28}",
+                    shape.name(),
+                    round + 1,
+                    plan.rounds,
+                    peer.name
+                );
                 let target = target(&keys, &started, peer, shape.protocol())?;
                 let measured = drive(&target, shape, plan.span, peer.program.pid())
                     .map_err(|cause| format!("{}: {cause}", peer.name))?;
@@ -121,7 +135,7 @@ fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn target(keys: &Keys, started: &Peers, peer: &Peer, protocol: &[u8]) -> Result<load::Target> {
+fn target(keys: &Keys, started: &Peers, peer: &Peer, protocol: &[u8]) -> Result<Target> {
     Ok(Target {
         address: peer.program.address,
         tls: keys.client(protocol)?,

@@ -44,7 +44,9 @@ pub fn descriptors() -> usize {
     std::fs::read_to_string("/proc/self/limits")
         .ok()
         .and_then(|limits| {
-            let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
+            let line = limits
+                .lines()
+                .find(|line| line.starts_with("Max open files"))?;
             line.split_ascii_whitespace().nth(3)?.parse().ok()
         })
         .unwrap_or(1024)

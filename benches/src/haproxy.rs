@@ -36,12 +36,7 @@ pub fn start(keys: &Keys, upstream: SocketAddr, issuer: &str) -> Result<Program>
     Program::start(command, address)
 }
 
-fn write(
-    keys: &Keys,
-    address: SocketAddr,
-    upstream: SocketAddr,
-    issuer: &str,
-) -> Result<PathBuf> {
+fn write(keys: &Keys, address: SocketAddr, upstream: SocketAddr, issuer: &str) -> Result<PathBuf> {
     let (certificate, public) = (keys.tls(), keys.signing_public());
     let (certificate, public) = (certificate.display(), public.display());
     let path = sidecar::PATH_PREFIX;

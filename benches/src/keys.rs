@@ -107,14 +107,13 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 /// RFC 7468.
 fn pem_of(label: &str, der: &[u8]) -> String {
     let text = BASE64_STANDARD.encode(der);
-    let mut pem = format!("-----BEGIN {label}-----\n");
+    let mut lines = vec![format!("-----BEGIN {label}-----")];
     let mut rest = text.as_str();
     while !rest.is_empty() {
         let (line, more) = rest.split_at(rest.len().min(64));
-        pem.push_str(line);
-        pem.push('\n');
+        lines.push(line.to_owned());
         rest = more;
     }
-    pem.push_str(&format!("-----END {label}-----\n"));
-    pem
+    lines.push(format!("-----END {label}-----\n"));
+    lines.join("\n")
 }

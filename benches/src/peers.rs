@@ -57,7 +57,10 @@ impl Peers {
             },
             Peer {
                 name: "hyper TLS proxy, no auth",
-                program: own("tls-proxy", &[tls.display().to_string(), behind.to_string()])?,
+                program: own(
+                    "tls-proxy",
+                    &[tls.display().to_string(), behind.to_string()],
+                )?,
                 path: sidecar::PATH,
             },
         ];

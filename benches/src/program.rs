@@ -27,7 +27,9 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
-            .map_err(|cause| format!("cannot start {:?}: {cause}", command.get_program()))?;
+            .map_err(|cause| {
+                format!("cannot start {}: {cause}", command.get_program().display())
+            })?;
         let mut program = Self { child, address };
         program.wait_for(|address| TcpStream::connect(address).is_ok())?;
         Ok(program)

@@ -37,13 +37,21 @@ impl Row {
     /// Requests per second of the process's CPU time: the median of the rounds.
     #[must_use]
     pub fn per_cpu_second(&self) -> f64 {
-        median(self.rounds.iter().map(|round| rate(round.requests, round.cpu)))
+        median(
+            self.rounds
+                .iter()
+                .map(|round| rate(round.requests, round.cpu)),
+        )
     }
 
     /// Requests per second on the wall, with the load generator on the same cores.
     #[must_use]
     pub fn per_second(&self) -> f64 {
-        median(self.rounds.iter().map(|round| rate(round.requests, round.wall)))
+        median(
+            self.rounds
+                .iter()
+                .map(|round| rate(round.requests, round.wall)),
+        )
     }
 }
 
@@ -164,7 +172,11 @@ impl fmt::Display for Report {
             )?;
         }
         if let Some(ready) = self.ready {
-            writeln!(f, "\nFrom exec to ready: {:.0} ms", ready.as_secs_f64() * 1000.0)?;
+            writeln!(
+                f,
+                "\nFrom exec to ready: {:.0} ms",
+                ready.as_secs_f64() * 1000.0
+            )?;
         }
         for skipped in &self.skipped {
             writeln!(f, "\nSKIPPED: {skipped}")?;

@@ -20,6 +20,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::{Result, keys};
 
@@ -67,11 +68,13 @@ pub fn tls_server(address: SocketAddr, certificate: &Path) -> Result<()> {
             let (stream, _) = listener.accept().await?;
             let tls = tls.clone();
             tokio::spawn(async move {
-                stream.set_nodelay(true)?;
-                let stream = tls.accept(stream).await?;
-                auto::Builder::new(TokioExecutor::new())
-                    .serve_connection(TokioIo::new(stream), service_fn(constant))
-                    .await
+                let Some(stream) = handshake(&tls, stream).await else {
+                    return;
+                };
+                let connection = auto::Builder::new(TokioExecutor::new())
+                    .serve_connection(stream, service_fn(constant))
+                    .await;
+                drop(connection);
             });
         }
     })
@@ -93,18 +96,26 @@ pub fn tls_proxy(address: SocketAddr, certificate: &Path, upstream: SocketAddr) 
             let (stream, _) = listener.accept().await?;
             let (tls, pool) = (tls.clone(), Arc::clone(&pool));
             tokio::spawn(async move {
-                stream.set_nodelay(true)?;
-                let stream = tls.accept(stream).await?;
+                let Some(stream) = handshake(&tls, stream).await else {
+                    return;
+                };
                 let service = service_fn(move |request| {
                     let pool = Arc::clone(&pool);
-                    async move { pool.forward(request).await }
+                    async move { pool.forward(request).await.map_err(std::io::Error::other) }
                 });
-                auto::Builder::new(TokioExecutor::new())
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await
+                let connection = auto::Builder::new(TokioExecutor::new())
+                    .serve_connection(stream, service)
+                    .await;
+                drop(connection);
             });
         }
     })
+}
+
+/// A connection whose handshake succeeds; the others are of no interest here.
+async fn handshake(tls: &TlsAcceptor, stream: TcpStream) -> Option<TokioIo<TlsStream<TcpStream>>> {
+    stream.set_nodelay(true).ok()?;
+    tls.accept(stream).await.ok().map(TokioIo::new)
 }
 
 /// Idle connections, last in, first out.
@@ -123,7 +134,9 @@ impl Pool {
         let host = HeaderValue::from_static("localhost");
         parts.headers.insert(http::header::HOST, host);
         let mut sender = self.sender().await?;
-        let answer = sender.send_request(Request::from_parts(parts, body)).await?;
+        let answer = sender
+            .send_request(Request::from_parts(parts, body))
+            .await?;
         // Ready again once its small body has been read, which it has by the next request.
         self.idle.lock().await.push(sender);
         let (mut parts, body) = answer.into_parts();

@@ -13,10 +13,10 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
+use crate::Result;
 use crate::keys::Keys;
 use crate::load::{Target, connect};
 use crate::program::{Program, free_address};
-use crate::Result;
 
 /// Where the API is.
 pub const PATH_PREFIX: &str = "/workflowapi";
@@ -34,7 +34,14 @@ const CLIENT_SECRET: &str = "a secret of one run";
 pub fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "--package", "sidecar", "--bin", "sidecar"])
+        .args([
+            "build",
+            "--release",
+            "--package",
+            "sidecar",
+            "--bin",
+            "sidecar",
+        ])
         .args(["--message-format", "json-render-diagnostics"])
         .stderr(Stdio::inherit())
         .output()?;
@@ -68,9 +75,14 @@ impl Sidecar {
         issuer: &str,
         upstream: Option<SocketAddr>,
     ) -> Result<Self> {
-        let name = if upstream.is_some() { "remote" } else { "embedded" };
+        let name = if upstream.is_some() {
+            "remote"
+        } else {
+            "embedded"
+        };
         let folder = keys.folder().join(name);
-        std::fs::create_dir_all(folder.join("schemes"))?;
+        std::fs::create_dir_all(&folder)?;
+        let schemes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemes");
         let (listen, admin) = (free_address()?, free_address()?);
         let upstream = upstream.map_or_else(|| "embedded".to_owned(), |at| format!("http://{at}"));
         let config = serde_json::json!({
@@ -86,7 +98,7 @@ impl Sidecar {
             "Admin": { "Url": format!("http://{admin}") },
             "DataFolder": "data",
             "Workers": 1,
-            "Engine": { "Store": "memory", "Schemes": "schemes" },
+            "Engine": { "Store": "memory", "Schemes": schemes },
         });
         let file = folder.join("config.json");
         std::fs::write(&file, config.to_string())?;
@@ -133,8 +145,7 @@ impl Sidecar {
             .build()?;
         runtime.block_on(async {
             let stream = TokioIo::new(connect(&target).await?);
-            let (mut sender, connection) =
-                hyper::client::conn::http1::handshake(stream).await?;
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
             tokio::spawn(async move { drop(connection.await) });
             let request = Request::post("/connect/token")
                 .header(HOST, self.listen.to_string())

@@ -34,6 +34,14 @@ pub fn mint(signing: &Path, issuer: &str) -> Result<String> {
     let encode = |json: &serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
     let signed = format!("{}.{}", encode(&header), encode(&claims));
     let mut signature = vec![0; key.public_modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)?;
-    Ok(format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
+    key.sign(
+        &RSA_PKCS1_SHA256,
+        &SystemRandom::new(),
+        signed.as_bytes(),
+        &mut signature,
+    )?;
+    Ok(format!(
+        "{signed}.{}",
+        BASE64_URL_SAFE_NO_PAD.encode(signature)
+    ))
 }
