@@ -167,6 +167,9 @@ impl Upstream {
             Some(wire) => Lease { wire, permit },
             None => connect(permit, settings).await?,
         };
+        if again.is_some() {
+            lease.wire.keep(request.headers());
+        }
         let patience = Patience {
             until: now + settings.response_timeout,
             time: settings.response_timeout,
@@ -180,11 +183,11 @@ impl Upstream {
             reused: lease.wire.reused,
             harmless,
         };
-        let permit = lease.into_permit();
         let second = match failed.unsent {
             Some(unsent) => Some(unsent.map(Outgoing::into_body)),
-            None => again.map(Again::into_request),
+            None => again.map(|again| again.into_request(lease.wire.kept())),
         };
+        let permit = lease.into_permit();
         let retry = retry::is_safe(facts) && failed.cause.fault().is_none();
         let Some(second) = second.filter(|_| retry && pool.may_retry()) else {
             return Err(outcome::failed(failed.cause, facts.progress));
@@ -253,11 +256,10 @@ impl Drop for Attempt<'_> {
     }
 }
 
-/// What is needed to send a request a second time once hyper has taken it.
+/// What is needed, beside the headers, to send a request a second time once hyper has taken it.
 struct Again {
     method: Method,
     uri: Uri,
-    headers: HeaderMap,
     body: Bytes,
 }
 
@@ -272,19 +274,18 @@ impl Again {
         Some(Self {
             method: request.method().clone(),
             uri: request.uri().clone(),
-            headers: request.headers().clone(),
             body,
         })
     }
 
-    fn into_request(self) -> Request<RequestBody> {
+    fn into_request(self, headers: HeaderMap) -> Request<RequestBody> {
         let mut request = Request::new(match self.body {
             body if body.is_empty() => RequestBody::Empty,
             body => RequestBody::Full(body),
         });
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
-        *request.headers_mut() = self.headers;
+        *request.headers_mut() = headers;
         request
     }
 }
@@ -314,8 +315,8 @@ fn respond(
 ) -> Result<Response<ResponseBody>, Refusal> {
     let (mut parts, mut incoming) = answer.into_parts();
     let length = incoming.size_hint().exact();
-    head::response(&mut parts, length, to_head).map_err(outcome::unfit)?;
-    lease.wire.idle_since = Instant::now();
+    head::response(&mut parts, length, to_head).map_err(|why| outcome::unfit(&why))?;
+    lease.wire.answered(Instant::now());
 
     // Most answers are here whole: the connection is free before the client has seen a byte.
     let mut idle = Context::from_waker(Waker::noop());

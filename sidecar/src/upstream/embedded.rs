@@ -58,7 +58,8 @@ pub(super) async fn call(
         return Err(outcome::of_client(&fault));
     }
     let (mut parts, body) = answer.into_parts();
-    head::response(&mut parts, body.size_hint().exact(), to_head).map_err(outcome::unfit)?;
+    head::response(&mut parts, body.size_hint().exact(), to_head)
+        .map_err(|why| outcome::unfit(&why))?;
     Ok(Response::from_parts(parts, ResponseBody::Embedded(body)))
 }
 

@@ -27,6 +27,9 @@ static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host"
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
+/// Headers that a request may gain here.
+const ADDED: usize = 10;
+
 /// Client, subject and scopes, as made once for each token.
 pub(super) type Identity = [HeaderValue; 3];
 
@@ -58,6 +61,8 @@ pub(super) fn request(
     parts.extensions.clear();
 
     let headers = &mut parts.headers;
+    // Room for all of ours at once.
+    headers.reserve(ADDED);
     frame(headers, &parts.method, &body);
     headers.remove(EXPECT);
     if !settings.forward_token {

@@ -77,7 +77,7 @@ pub(super) fn failed(cause: Cause, progress: Progress) -> Refusal {
 }
 
 /// An answer that cannot be passed on.
-pub(super) fn unfit(why: Unfit) -> Refusal {
+pub(super) fn unfit(why: &Unfit) -> Refusal {
     match why {
         Unfit::Switching => refuse(
             Reason::UpstreamBroken,

@@ -63,6 +63,10 @@ pub(super) struct Pool {
 
 struct State {
     /// The last one was used last.
+    #[expect(
+        clippy::vec_box,
+        reason = "a connection moves often, and is some 700 bytes"
+    )]
     idle: Vec<Box<Wire>>,
     idle_timeout: Duration,
     /// The endpoint is no longer in force: nothing is kept.
@@ -203,7 +207,7 @@ impl Pool {
         let mut state = self.state.lock();
         let timeout = state.idle_timeout;
         for mut wire in std::mem::take(&mut state.idle) {
-            let old = now.saturating_duration_since(wire.idle_since) >= timeout;
+            let old = wire.age(now) >= timeout;
             if old || !wire.is_usable(now, Care::Repeatable) {
                 dropped.push(wire);
             } else {

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -47,7 +47,10 @@ pub(super) struct Wire {
     alarm: Pin<Box<Sleep>>,
     /// An exchange has succeeded on it, so its peer may have closed it as idle since.
     pub(super) reused: bool,
-    pub(super) idle_since: Instant,
+    idle_since: Instant,
+    /// The headers of the request under way, for a second try: hyper takes a request whole and
+    /// gives none back that it has begun. The room is kept over exchanges.
+    copy: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// How sure to be that the upstream has not closed an idle connection.
@@ -108,7 +111,31 @@ impl Wire {
             alarm: Box::pin(sleep_until(now)),
             reused: false,
             idle_since: now,
+            copy: Vec::new(),
         })
+    }
+
+    /// Copies `headers` for a second try.
+    pub(super) fn keep(&mut self, headers: &HeaderMap) {
+        let copies = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()));
+        self.copy.extend(copies);
+    }
+
+    /// What was kept, in the same order.
+    pub(super) fn kept(&mut self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(self.copy.len());
+        for (name, value) in self.copy.drain(..) {
+            headers.append(name, value);
+        }
+        headers
+    }
+
+    /// The answer has begun: there will be no second try.
+    pub(super) fn answered(&mut self, now: Instant) {
+        self.copy.clear();
+        self.idle_since = now;
     }
 
     /// Lets the connection read and write what it can; true when it has ended.
@@ -123,8 +150,7 @@ impl Wire {
     /// Whether a request may be sent on it now. With the idle waker: whoever used the connection
     /// last shall not be woken by the next one's doings.
     pub(super) fn is_usable(&mut self, now: Instant, care: Care) -> bool {
-        let idle = now.saturating_duration_since(self.idle_since);
-        if care == Care::OnlyChance || idle > PROBE_AFTER {
+        if care == Care::OnlyChance || self.age(now) > PROBE_AFTER {
             self.marks.probe.store(true, Relaxed);
         }
         !self.drive(&mut Context::from_waker(Waker::noop())) && self.sender.is_ready()
@@ -190,6 +216,11 @@ impl Wire {
         } else {
             Progress::Unanswered
         }
+    }
+
+    /// How long it has been idle.
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.idle_since)
     }
 
     /// Parts it for an exchange whose directions move by themselves.

@@ -113,7 +113,8 @@ async fn both_ways_at_once_move_without_waiting_for_each_other() {
         let answer = vec![b'y'; down];
         let (sent, received) =
             tokio::join!(writing.write_all(&answer), reading.read_exact(&mut read));
-        (sent.unwrap(), received.unwrap());
+        sent.unwrap();
+        received.unwrap();
         peer.closed().await;
     })
     .await;
@@ -298,10 +299,10 @@ async fn the_time_to_answer_counts_from_the_end_of_the_request() {
             200 * 1024
         );
         client.write_all(head.as_bytes()).await.unwrap();
-        client.write_all(&[b'x'; 100 * 1024]).await.unwrap();
+        client.write_all(&vec![b'x'; 100 * 1024]).await.unwrap();
         // Far longer than an answer may take, but it is the client that takes it.
         tokio::time::sleep(Duration::from_secs(100)).await;
-        client.write_all(&[b'x'; 100 * 1024]).await.unwrap();
+        client.write_all(&vec![b'x'; 100 * 1024]).await.unwrap();
         let sent = tokio::time::Instant::now();
         let (status, _) = read_head(&mut client).await;
         assert_eq!(status, want);
@@ -327,7 +328,7 @@ async fn an_engine_that_stops_reading_times_out() {
     let piece = vec![b'x'; 64 * 1024];
     let flood = async {
         while writing.write_all(&piece).await.is_ok() {}
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let answer = async {
         let mut start = [0; 12];

@@ -1,0 +1,178 @@
+//! Our own program: built in release by cargo and found through its messages, never by a path that
+//! may be stale.
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Request;
+use http::header::{CONTENT_TYPE, HOST};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+
+use crate::Result;
+use crate::keys::Keys;
+use crate::load::{Target, connect};
+use crate::program::{Program, free_address};
+
+/// Where the API is.
+pub const PATH_PREFIX: &str = "/workflowapi";
+
+/// A read that every engine answers: what the load asks.
+pub const PATH: &str = "/workflowapi/getschemelist";
+
+const CLIENT_ID: &str = "bench";
+const CLIENT_SECRET: &str = "a secret of one run";
+
+/// Builds it in release.
+///
+/// # Errors
+/// It does not build; cargo has said why.
+pub fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args([
+            "build",
+            "--release",
+            "--package",
+            "sidecar",
+            "--bin",
+            "sidecar",
+        ])
+        .args(["--message-format", "json-render-diagnostics"])
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err("cargo could not build the sidecar".into());
+    }
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "sidecar")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .ok_or_else(|| "cargo named no executable for the sidecar".into())
+}
+
+/// One configuration of it, in a folder of its own.
+pub struct Sidecar {
+    binary: PathBuf,
+    config: PathBuf,
+    listen: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Sidecar {
+    /// Writes the configuration: one worker, before `upstream` or with the engine in it.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn new(
+        binary: &Path,
+        keys: &Keys,
+        issuer: &str,
+        upstream: Option<SocketAddr>,
+    ) -> Result<Self> {
+        let name = if upstream.is_some() {
+            "remote"
+        } else {
+            "embedded"
+        };
+        let folder = keys.folder().join(name);
+        std::fs::create_dir_all(&folder)?;
+        let schemes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemes");
+        let (listen, admin) = (free_address()?, free_address()?);
+        let upstream = upstream.map_or_else(|| "embedded".to_owned(), |at| format!("http://{at}"));
+        let config = serde_json::json!({
+            "Url": format!("https://{listen}"),
+            "AuthorityUrl": issuer,
+            "CertificateFile": keys.tls(),
+            "DisableOpenIddictServer": false,
+            "OpenIddictServerSettings": {
+                "CertificateFile": keys.signing(),
+                "ClientCredentials": [{ "ClientId": CLIENT_ID, "ClientSecret": CLIENT_SECRET }],
+            },
+            "Upstream": upstream,
+            "Admin": { "Url": format!("http://{admin}") },
+            "DataFolder": "data",
+            "Workers": 1,
+            "Engine": { "Store": "memory", "Schemes": schemes },
+        });
+        let file = folder.join("config.json");
+        std::fs::write(&file, config.to_string())?;
+        Ok(Self {
+            binary: binary.to_owned(),
+            config: file,
+            listen,
+            admin,
+        })
+    }
+
+    /// Runs it until the value is dropped; also tells the time from exec to `/readyz` 200.
+    ///
+    /// # Errors
+    /// It does not start or does not become ready.
+    pub fn start(&self) -> Result<(Program, Duration)> {
+        let mut command = Command::new(&self.binary);
+        command.arg("run").arg("--config").arg(&self.config);
+        let start = Instant::now();
+        let mut program = Program::start(command, self.admin)?;
+        program.wait_for(is_ready)?;
+        let ready = start.elapsed();
+        program.address = self.listen;
+        Ok((program, ready))
+    }
+
+    /// A token of the running sidecar's own, by client credentials.
+    ///
+    /// # Errors
+    /// It issues none.
+    pub fn token(&self, keys: &Keys) -> Result<String> {
+        let target = Target {
+            address: self.listen,
+            tls: keys.client(b"http/1.1")?,
+            path: String::new(),
+            token: String::new(),
+        };
+        let form = format!(
+            "grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={}",
+            CLIENT_SECRET.replace(' ', "+")
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let stream = TokioIo::new(connect(&target).await?);
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
+            tokio::spawn(async move { drop(connection.await) });
+            let request = Request::post("/connect/token")
+                .header(HOST, self.listen.to_string())
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Full::new(Bytes::from(form)))?;
+            let response = sender.send_request(request).await?;
+            let status = response.status();
+            let body = response.into_body().collect().await?.to_bytes();
+            let answer: Value = serde_json::from_slice(&body)?;
+            let token = answer["access_token"].as_str();
+            token
+                .map(str::to_owned)
+                .ok_or_else(|| format!("no token: {status} {answer}").into())
+        })
+    }
+}
+
+fn is_ready(admin: SocketAddr) -> bool {
+    use std::io::{Read, Write};
+
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(admin)?;
+        let request = format!("GET /readyz HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        let mut start = [0; 12];
+        stream.read_exact(&mut start)?;
+        Ok(&start == b"HTTP/1.1 200")
+    };
+    ask().unwrap_or(false)
+}
