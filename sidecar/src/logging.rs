@@ -4,6 +4,7 @@
 //! a slow reader; a full queue drops lines and counts them. Secrets and tokens are kept out where
 //! events are made, not here.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -59,8 +60,25 @@ pub fn start() -> Log {
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         // Only the first call gets here.
         let _ = LEVEL.set(handle);
+        std::panic::set_hook(Box::new(log_panic));
     }
     log
+}
+
+/// Where it happened, not what was said: the message of a panic may show the text that it was
+/// about, a token for one.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let at = panic.location().map(ToString::to_string);
+    let thread = std::thread::current();
+    let backtrace = Backtrace::capture();
+    let captured = backtrace.status() == BacktraceStatus::Captured;
+    let backtrace = captured.then(|| backtrace.to_string());
+    tracing::error!(
+        at,
+        thread = thread.name(),
+        backtrace,
+        "a panic: please report it"
+    );
 }
 
 /// Puts `Log` of a configuration in force.

@@ -67,17 +67,13 @@ fn requests(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
     let mut counted = Vec::new();
     for (route, prefix) in shared.metrics.route_names() {
         for (client, id) in clients.iter().enumerate() {
-            for (class, outcome) in CLASS_NAMES.iter().enumerate() {
+            for (class, outcome) in CLASS_NAMES.into_iter().enumerate() {
                 let count: u64 = workers
                     .iter()
                     .map(|worker| worker.requests_of(client, route, class))
                     .sum();
                 if count > 0 {
-                    let labels = vec![
-                        ("route", prefix),
-                        ("client", &**id),
-                        ("outcome", *outcome),
-                    ];
+                    let labels = vec![("route", prefix), ("client", &**id), ("outcome", outcome)];
                     counted.push((labels, count));
                 }
             }

@@ -118,6 +118,10 @@ async fn stages(
     request_id: &HeaderValue,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let (head, incoming) = request.into_parts();
+    // hyper counts the fields of HTTP/1.1 only.
+    if head.headers.len() > asked.snapshot.limits.header_count {
+        return Err(Reason::HeaderTooLarge.into());
+    }
     let canonical = canonical(head, &ready.table, asked.connection.tls).map_err(|reason| {
         let refusal = Refusal::new(reason);
         match reason {

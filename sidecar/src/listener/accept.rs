@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +21,9 @@ use crate::Worker;
 /// After an accept that failed for want of descriptors or memory. Connections wait in the
 /// backlog meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A lack that lasts is told again after this.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 /// So many more connections than the least loaded worker has are the kernel's ordinary spread;
 /// beyond, handing one over is worth its two system calls.
@@ -189,6 +192,7 @@ struct Accepter {
 
 impl Accepter {
     async fn run(self, mut stopped: oneshot::Receiver<()>) {
+        let mut told: Option<Instant> = None;
         loop {
             // Both are cancel safe: a connection not returned stays in the backlog.
             tokio::select! {
@@ -199,7 +203,14 @@ impl Accepter {
                     Err(error) if of_the_connection(&error) => {}
                     Err(error) => {
                         self.worker.counters().accept_failed();
-                        tracing::warn!(address = %self.local, %error, "cannot accept connections");
+                        if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
+                            told = Some(Instant::now());
+                            tracing::warn!(
+                                address = %self.local,
+                                %error,
+                                "cannot accept connections"
+                            );
+                        }
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 },

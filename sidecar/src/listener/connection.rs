@@ -31,7 +31,12 @@ pub(super) struct Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.worker.counters().connection_ended();
+        let counters = self.worker.counters();
+        counters.connection_ended();
+        // The gate counts its own; this one was outside it, and costs the connection.
+        if std::thread::panicking() {
+            counters.panicked();
+        }
     }
 }
 

@@ -225,3 +225,104 @@ impl Life {
         self.epoch + Duration::from_millis(millis)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: Duration = Duration::from_secs(30);
+    const IDLE: Duration = Duration::from_secs(75);
+
+    fn life(epoch: Instant) -> Life {
+        let limits = Limits {
+            header: HEADER,
+            idle: IDLE,
+            ..crate::listener::tests::limits()
+        };
+        Life::new(&limits, epoch)
+    }
+
+    /// An instant so far back that `after` it is still past.
+    fn past() -> Instant {
+        Instant::now() - Duration::from_secs(600)
+    }
+
+    fn closes(verdict: Verdict) -> Option<ConnectionLimit> {
+        match verdict {
+            Verdict::Close(limit) => Some(limit),
+            Verdict::Wait(_) | Verdict::Park(_) => None,
+        }
+    }
+
+    #[test]
+    fn the_first_head_is_due_from_the_beginning_however_it_trickles() {
+        let begun = past();
+        let life = life(begun);
+        assert_eq!(closes(life.judge(begun + HEADER / 2)), None);
+        life.bytes_read(Protocol::Http1);
+        assert_eq!(
+            closes(life.judge(begun + HEADER)),
+            Some(ConnectionLimit::Header)
+        );
+    }
+
+    #[test]
+    fn a_request_under_way_has_no_deadline_but_for_its_reader() {
+        let life = life(past());
+        life.bytes_read(Protocol::Http1);
+        life.request_begun();
+        let now = Instant::now();
+        assert_eq!(closes(life.judge(now + 10 * IDLE)), None);
+        life.write_waits();
+        assert_eq!(closes(life.judge(now + IDLE / 2)), None);
+        assert_eq!(
+            closes(life.judge(now + 2 * IDLE)),
+            Some(ConnectionLimit::Idle)
+        );
+        life.write_went_on();
+        assert_eq!(closes(life.judge(now + 2 * IDLE)), None);
+    }
+
+    #[test]
+    fn an_idle_connection_is_parked_then_closed() {
+        let life = life(past());
+        life.request_begun();
+        life.request_begun();
+        life.request_ended();
+        let now = Instant::now();
+        assert_eq!(closes(life.judge(now + 2 * IDLE)), None, "one still runs");
+        life.request_ended();
+        assert!(matches!(life.judge(now), Verdict::Wait(_)));
+        assert!(matches!(life.judge(now + IDLE / 2), Verdict::Park(_)));
+        assert_eq!(
+            closes(life.judge(now + 2 * IDLE)),
+            Some(ConnectionLimit::Idle)
+        );
+    }
+
+    #[test]
+    fn bytes_between_requests_begin_a_head_in_http1_only() {
+        for (protocol, want) in [
+            (Protocol::Http1, ConnectionLimit::Header),
+            (Protocol::Http2, ConnectionLimit::Idle),
+        ] {
+            let life = life(past());
+            life.request_begun();
+            life.request_ended();
+            life.bytes_read(protocol);
+            let verdict = life.judge(Instant::now() + 2 * IDLE);
+            assert_eq!(closes(verdict), Some(want), "{protocol:?}");
+        }
+    }
+
+    #[test]
+    fn a_drain_gives_a_fresh_connection_a_moment() {
+        let begun = past();
+        let life = life(begun);
+        assert!(!life.may_end(begun));
+        assert!(life.may_end(begun + FIRST_REQUEST));
+        life.request_begun();
+        life.request_ended();
+        assert!(life.may_end(begun));
+    }
+}

@@ -238,12 +238,20 @@ async fn both_protocols_are_served_plain_and_encrypted() {
     assert_eq!(ask_http2(serving.tls("h2").await).await, 404);
 }
 
-async fn ask_http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> u16 {
-    let (mut send, connection) =
+/// A client's side of an HTTP/2 connection.
+async fn http2(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> hyper::client::conn::http2::SendRequest<Empty<Bytes>> {
+    let (send, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
             .await
             .unwrap();
     tokio::spawn(connection);
+    send
+}
+
+async fn ask_http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> u16 {
+    let mut send = http2(stream).await;
     let request = http::Request::get("http://localhost/none")
         .body(Empty::<Bytes>::new())
         .unwrap();
@@ -345,6 +353,30 @@ async fn a_head_beyond_its_bounds_is_431() {
         let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
         let head = ask(&mut plain, &request).await;
         assert!(head.starts_with("http/1.1 431"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn http2_heads_have_the_same_bounds() {
+    let serving = Serving::start(Limits {
+        header_bytes: 2048,
+        header_count: 10,
+        ..limits()
+    })
+    .await;
+    let many: Vec<_> = (0..20)
+        .map(|n| (format!("x-{n}"), "y".to_owned()))
+        .collect();
+    let long = vec![("x".to_owned(), "y".repeat(4000))];
+    for fields in [many, long] {
+        let mut request = http::Request::get("https://localhost/none");
+        for (name, value) in &fields {
+            request = request.header(name, value);
+        }
+        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        let mut send = http2(serving.tls("h2").await).await;
+        let response = send.send_request(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), 431);
     }
 }
 
