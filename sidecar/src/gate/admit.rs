@@ -44,7 +44,7 @@ pub(super) fn admit(
     };
     method(route, &canonical.head.method)?;
     if let Some(principal) = &principal {
-        let (operation, snapshot) = (canonical.operation, &asked.snapshot);
+        let (operation, snapshot) = (canonical.operation, asked.snapshot);
         policy::authorise(principal, route, operation, snapshot)?;
     }
     let body =
@@ -60,7 +60,7 @@ pub(super) fn admit(
             tls: asked.connection.tls,
         },
         principal,
-        snapshot: Arc::clone(&asked.snapshot),
+        snapshot: Arc::clone(asked.snapshot),
     })
 }
 
@@ -68,7 +68,7 @@ pub(super) fn admit(
 /// which others share with an attacker goes on working for them.
 fn authenticate(asked: &Asked<'_>, canonical: &Canonical) -> Result<Arc<Principal>, Refusal> {
     let shared = &asked.worker.shared;
-    let (snapshot, now) = (&asked.snapshot, asked.unix_time);
+    let (snapshot, now) = (asked.snapshot, asked.unix_time);
     let budget = snapshot.limits.bearer_failures;
     let source = Source::from(asked.connection.peer.ip());
     let refuse = |reason: Reason| {

@@ -35,7 +35,7 @@ pub(super) struct Asked<'a> {
     pub(super) worker: &'a Worker,
     pub(super) counters: &'a Counters,
     pub(super) connection: &'a Connection,
-    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) snapshot: &'a Arc<Snapshot>,
     pub(super) arrived: Instant,
     /// Seconds since the epoch, read once.
     pub(super) unix_time: u64,
@@ -57,7 +57,7 @@ pub async fn serve(
         worker,
         counters: worker.counters(),
         connection,
-        snapshot: Arc::clone(&snapshot),
+        snapshot: &snapshot,
         arrived: Instant::now(),
         unix_time: unix_time(),
         client: ClientLabel::NONE,
@@ -125,7 +125,7 @@ async fn stages(
             _ => refusal,
         }
     })?;
-    let snapshot = Arc::clone(&asked.snapshot);
+    let snapshot = asked.snapshot;
     let published = &ready.published;
     let route = match canonical.route {
         // With the token side off its paths lead nowhere.
@@ -167,7 +167,7 @@ async fn token(
     incoming: Incoming,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let exchange = oauth::Exchange {
-        snapshot: &asked.snapshot,
+        snapshot: asked.snapshot,
         resource: ready.published.resource_id(),
         memory: &asked.worker.shared.secrets,
         address: asked.connection.peer.ip(),
