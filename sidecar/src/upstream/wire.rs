@@ -30,9 +30,10 @@ use crate::body::{Fault, RequestBody};
 /// back pressure lets pile up. hyper's own bound is 400 KiB, a lot for 500 connections.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
-/// A connection idle for longer than this is asked about at the socket before it is used. Under
-/// load the reactor's view is younger, and the system call is saved.
-const PROBE_AFTER: Duration = Duration::from_millis(5);
+/// A connection idle for longer than this is asked about at the socket before it is used, so that
+/// retries are kept for races. Under load the reactor's view is younger, and the system call is
+/// saved: with 5 ms here, a crowded machine made it for every third request.
+const PROBE_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) type Connection = http1::Connection<TokioIo<Socket>, Outgoing>;
 
