@@ -67,17 +67,13 @@ fn requests(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
     let mut counted = Vec::new();
     for (route, prefix) in shared.metrics.route_names() {
         for (client, id) in clients.iter().enumerate() {
-            for class in 0..CLASSES {
+            for (class, name) in CLASS_NAMES.iter().enumerate() {
                 let count: u64 = workers
                     .iter()
                     .map(|worker| worker.requests_of(client, route, class))
                     .sum();
                 if count > 0 {
-                    let labels = vec![
-                        ("route", prefix),
-                        ("client", &**id),
-                        ("outcome", CLASS_NAMES[class]),
-                    ];
+                    let labels = vec![("route", prefix), ("client", &**id), ("outcome", *name)];
                     counted.push((labels, count));
                 }
             }

@@ -46,7 +46,7 @@ impl Stat {
         )
     }
 
-    /// Fields 14, 15 and 24 of proc_pid_stat(5); the name in field 2 may hold anything.
+    /// Fields 14, 15 and 24 of `proc_pid_stat(5)`; the name in field 2 may hold anything.
     fn parse(text: &str, ticks_per_second: u64, page: usize) -> Option<Self> {
         let (_, after_name) = text.rsplit_once(") ")?;
         let fields: Vec<&str> = after_name.split(' ').collect();

@@ -43,7 +43,7 @@ enum Phase {
 pub(super) enum Protocol {
     /// Bytes between requests begin a head.
     Http1,
-    /// Bytes between requests may be PING or WINDOW_UPDATE: only streams count.
+    /// Bytes between requests may be PING or `WINDOW_UPDATE`: only streams count.
     Http2,
 }
 

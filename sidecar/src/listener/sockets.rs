@@ -1,6 +1,6 @@
 //! Listening sockets: every address bound before anything starts, one socket for each worker.
 //!
-//! The kernel spreads connections over sockets that share an address by SO_REUSEPORT. It would
+//! The kernel spreads connections over sockets that share an address by `SO_REUSEPORT`. It would
 //! also let a second sidecar of the same user in unnoticed, so each address is first tried
 //! without it.
 
