@@ -2,7 +2,8 @@
 //! a second of CPU time.
 //!
 //! `cargo bench -p benches` takes about two minutes, `-- --quick` about twenty seconds, `-- --save`
-//! keeps the figures in `benches/results/`. Rounds are interleaved, A B C A B C, so that what
+//! keeps the figures in `benches/results/`, `-- --only sidecar` leaves out whose name lacks that.
+//! Rounds are interleaved, A B C A B C, so that what
 //! slows the machine down slows everyone; each figure is a median.
 
 #![expect(
@@ -72,22 +73,26 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<()> {
-    let (mut plan, mut save) = (&FULL, false);
-    for argument in arguments {
+    let (mut plan, mut save, mut only) = (&FULL, false, "");
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
         match argument.as_str() {
+            "--only" => only = rest.next().ok_or("--only needs a part of a name")?,
             "--quick" => plan = &QUICK,
             "--save" => save = true,
             // Cargo says so to every bench.
             "--bench" => {}
             other => {
-                return Err(
-                    format!("unknown argument {other}; there are --quick and --save").into(),
-                );
+                return Err(format!(
+                    "unknown argument {other}; there are --quick, --save and --only NAME"
+                )
+                .into());
             }
         }
     }
     let keys = Keys::make()?;
-    let started = Peers::start(&keys)?;
+    let mut started = Peers::start(&keys)?;
+    started.peers.retain(|peer| peer.name.contains(only));
     for skipped in &started.skipped {
         eprintln!("SKIPPED: {skipped}");
     }

@@ -98,6 +98,7 @@ impl Sidecar {
             "Admin": { "Url": format!("http://{admin}") },
             "DataFolder": "data",
             "Workers": 1,
+            "Log": { "Level": "warn" },
             "Engine": { "Store": "memory", "Schemes": schemes },
         });
         let file = folder.join("config.json");

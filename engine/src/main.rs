@@ -273,9 +273,15 @@ impl Face {
             .collect();
         let probes = probes.join(" ");
         if !self.human {
+            // The first of each to be called, all of them to be read.
+            let urls = self.listening.to_string();
             tracing::info!(
-                listening = %self.listening, probes, schemes = state.schemes,
-                broken = state.schemes_broken, "listening"
+                url = urls.split_once(' ').map_or(&*urls, |(first, _)| first),
+                urls,
+                admin = probes.split(' ').find(|url| !url.is_empty()),
+                schemes = state.schemes,
+                broken = state.schemes_broken,
+                "listening"
             );
             return;
         }

@@ -6,7 +6,7 @@
 //! Elsewhere: the connection that a response streams from (`upstream`).
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,18 +50,18 @@ impl RequestBody {
     }
 
     /// A stream that is already here whole becomes [`RequestBody::Full`]: it can be sent a second
-    /// time, and leaves in one write with the head. Never waits.
+    /// time, and leaves in one write with the head. Never waits, and leaves no waker.
     ///
     /// # Errors
     /// As the stream's own.
-    pub(crate) fn settle(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
+    pub(crate) fn settle(&mut self) -> Result<(), Fault> {
         let Self::Stream(stream) = self else {
             return Ok(());
         };
         if stream.first.is_some() {
             return Ok(());
         }
-        match stream.poll_data(cx) {
+        match stream.poll_data(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => {}
             Poll::Ready(None) => *self = Self::Empty,
             Poll::Ready(Some(Err(fault))) => return Err(fault),

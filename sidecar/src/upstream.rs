@@ -102,30 +102,32 @@ impl Upstream {
     /// # Errors
     /// A refusal: the upstream cannot be had, does not answer in time or breaks off; or the
     /// request's own body breaks a limit while it is sent.
-    pub async fn forward(
-        &self,
+    pub fn forward<'a>(
+        &'a self,
         admitted: Admitted,
-        counters: &Counters,
-    ) -> Result<Response<ResponseBody>, Refusal> {
+        counters: &'a Counters,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, Refusal>> + Send + 'a {
         let Admitted {
             request,
             principal,
             snapshot,
         } = admitted;
-        let now = Instant::now();
-        let mut attempt = Attempt {
-            counters,
-            started: now,
-            outcome: UpstreamOutcome::Abandoned,
-        };
-        let to = Destination {
-            generation: snapshot.generation,
-            settings: &snapshot.upstream,
-        };
-        let identity = principal.as_ref().map(|principal| &principal.identity);
-        let answer = self.deliver(&to, request, identity, now, counters).await;
-        attempt.outcome = outcome::of(&answer);
-        answer
+        async move {
+            let now = Instant::now();
+            let mut attempt = Attempt {
+                counters,
+                started: now,
+                outcome: UpstreamOutcome::Abandoned,
+            };
+            let to = Destination {
+                generation: snapshot.generation,
+                settings: &snapshot.upstream,
+            };
+            let identity = principal.as_ref().map(|principal| &principal.identity);
+            let answer = self.deliver(&to, request, identity, now, counters).await;
+            attempt.outcome = outcome::of(&answer);
+            answer
+        }
     }
 
     async fn deliver(
@@ -139,15 +141,19 @@ impl Upstream {
         let settings = to.settings;
         let Some(pool) = self.pool(to) else {
             #[cfg(feature = "embedded")]
-            return embedded::call(self, settings, request, identity, now).await;
+            {
+                // Boxed: the engine's future is 8 KiB, which the way to a socket would carry along.
+                return Box::pin(embedded::call(self, settings, request, identity, now)).await;
+            }
             #[cfg(not(feature = "embedded"))]
             return Err(outcome::refuse(
                 Reason::UpstreamUnavailable,
                 "this sidecar was built without the engine",
             ));
         };
-        std::future::poll_fn(|cx| Poll::Ready(request.body.settle(cx)))
-            .await
+        request
+            .body
+            .settle()
             .map_err(|fault| outcome::of_client(&fault))?;
         let to_head = request.head.method == Method::HEAD;
         let harmless = is_read_only(&request) && matches!(request.body, RequestBody::Empty);
@@ -165,7 +171,7 @@ impl Upstream {
         };
         let mut lease = match pool.take_idle(now, care) {
             Some(wire) => Lease { wire, permit },
-            None => connect(permit, settings).await?,
+            None => Box::pin(connect(permit, settings)).await?,
         };
         if again.is_some() {
             lease.wire.keep(request.headers());
@@ -193,15 +199,7 @@ impl Upstream {
             return Err(outcome::failed(failed.cause, facts.progress));
         };
         counters.upstream_retried();
-        // A connection of its own: what broke the first one has likely broken every idle one.
-        let mut lease = connect(permit, settings).await?;
-        match lease.wire.exchange(second, patience).await {
-            Ok(answer) => respond(answer, lease, to_head),
-            Err(failed) => {
-                let progress = lease.wire.progress(&failed);
-                Err(outcome::failed(failed.cause, progress))
-            }
-        }
+        Box::pin(second_try(second, permit, settings, patience, to_head)).await
     }
 
     /// The pool for a request's endpoint.
@@ -305,6 +303,24 @@ async fn connect(permit: Permit, settings: &UpstreamSettings) -> Result<Lease, R
         .await
         .map_err(outcome::unavailable)?;
     Ok(Lease { wire, permit })
+}
+
+/// On a connection of its own: what broke the first one has likely broken every idle one.
+async fn second_try(
+    request: Request<RequestBody>,
+    permit: Permit,
+    settings: &UpstreamSettings,
+    patience: Patience,
+    to_head: bool,
+) -> Result<Response<ResponseBody>, Refusal> {
+    let mut lease = connect(permit, settings).await?;
+    match lease.wire.exchange(request, patience).await {
+        Ok(answer) => respond(answer, lease, to_head),
+        Err(failed) => {
+            let progress = lease.wire.progress(&failed);
+            Err(outcome::failed(failed.cause, progress))
+        }
+    }
 }
 
 /// The answer's head is here; its body may be.

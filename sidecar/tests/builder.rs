@@ -1,4 +1,8 @@
 //! The sidecar embedded in another program: built, started, reloaded, ended.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,5 @@
-//! The sample scheme with money in it: parameters, expressions, automatic transitions, restrictions.
+//! The sample scheme with money in it: parameters, expressions, automatic transitions, restrictions,
+//! and a timer, which this version does not run: a claim for the manager is a failure that says so.
 
 use serde_json::{Value, json};
 
@@ -10,10 +11,8 @@ async fn a_claim_lands_where_its_sum_sends_it() {
         for (sum, state, status) in [
             (json!(0), "Paid", 3),
             (json!(100), "Paid", 3),
+            (json!("100.00"), "Paid", 3),
             (json!(-5), "Paid", 3),
-            (json!(100.01), "WithManager", 2),
-            (json!("100.01"), "WithManager", 2),
-            (json!(5000), "WithManager", 2),
             (json!(5000.01), "WithDirector", 2),
             (json!("5000.01"), "WithDirector", 2),
         ] {
@@ -31,6 +30,29 @@ async fn a_claim_lands_where_its_sum_sends_it() {
             let to = to.collect::<Vec<_>>();
             assert_eq!(to.len(), 2, "{sum}: {to:?}");
             assert_eq!(to[0], Some("Sort"), "{sum}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_a_timer_would_wait_the_failure_is_clear_and_nothing_moves() {
+    both(async |api| {
+        for sum in [json!(100.01), json!("100.01"), json!(5000)] {
+            let id = api
+                .create("ExpenseClaim", &json!({ "identityId": "ann" }))
+                .await;
+            let body = json!({ "command": "file", "identityId": "ann", "Sum": sum });
+            let envelope = api.envelope(&format!("/executecommand/{id}"), &body).await;
+            assert_eq!(envelope["error"], "ActionFailed", "{sum}: {envelope}");
+            let message = envelope["message"].as_str().expect("a message");
+            for part in ["ManagerTurn", "escalate"] {
+                assert!(message.contains(part), "{part} in {message}");
+            }
+            let info = api.info(&id).await;
+            assert_eq!(info["InstanceStatus"], 5, "Error: {info}");
+            assert_eq!(info["StateName"], "Open", "{info}");
+            assert_eq!(info["ProcessParameters"]["Sum"], 0, "{info}");
         }
     })
     .await;
@@ -99,26 +121,23 @@ async fn only_the_creator_may_file() {
 }
 
 #[tokio::test]
-async fn with_the_manager_the_creator_may_only_withdraw() {
+async fn with_the_director_the_creator_may_do_nothing() {
     both(async |api| {
         let ann = json!({ "identityId": "ann" });
         let id = api.create("ExpenseClaim", &ann).await;
-        let filed = json!({ "identityId": "ann", "Sum": 500, "Remark": "taxi" });
-        api.execute(&id, "file", &filed).await;
-        assert_eq!(api.commands(&id, &ann).await, ["withdraw"]);
-        for (command, who) in [
-            ("grant", "ann"),
-            ("deny", "ann"),
-            ("grant", "bob"),
-            ("withdraw", "bob"),
-        ] {
-            let body = json!({ "command": command, "identityId": who });
-            let error = api.fail(&format!("/executecommand/{id}"), &body).await;
-            assert_eq!(error, "CommandNotAllowed", "{command} by {who}");
+        let filed = json!({ "identityId": "ann", "Sum": 9000, "Remark": "a car" });
+        let with_director = api.execute(&id, "file", &filed).await;
+        assert_eq!(with_director["PreviousState"], "Sorting");
+        for who in ["ann", "bob"] {
+            let offered = api.commands(&id, &json!({ "identityId": who })).await;
+            assert!(offered.is_empty(), "{who}: {offered:?}");
+            for command in ["grant", "deny", "withdraw", "file"] {
+                let body = json!({ "command": command, "identityId": who, "Sum": 1 });
+                let error = api.fail(&format!("/executecommand/{id}"), &body).await;
+                assert_eq!(error, "CommandNotAllowed", "{command} by {who}");
+            }
         }
-        let open = api.execute(&id, "withdraw", &ann).await;
-        assert_eq!(open["StateName"], "Open");
-        assert_eq!(open["PreviousStateForReverse"], "WithManager");
+        assert_eq!(api.info(&id).await["StateName"], "WithDirector");
     })
     .await;
 }
@@ -127,11 +146,7 @@ async fn with_the_manager_the_creator_may_only_withdraw() {
 async fn decimals_are_exact_and_only_persistent_parameters_are_kept() {
     both(async |api| {
         let ann = json!({ "identityId": "ann" });
-        for sum in [
-            "100.01",
-            "1234567890.123456789",
-            "4999.9999999999999999999999",
-        ] {
+        for sum in ["99.01", "1234567890.123456789", "99.9999999999999999999999"] {
             let id = api.create("ExpenseClaim", &ann).await;
             let filed = json!({ "identityId": "ann", "Sum": sum, "Remark": "gone soon" });
             api.execute(&id, "file", &filed).await;

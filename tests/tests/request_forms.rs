@@ -15,7 +15,6 @@ async fn an_operation_is_named_in_the_path_or_in_the_query() {
         for rest in [
             format!("/getinstanceinfo/{id}"),
             format!("/getinstanceinfo?processId={id}"),
-            format!("/getinstanceinfo/?processId={id}"),
             format!("?operation=getinstanceinfo&processId={id}"),
             format!("?OPERATION=GetInstanceInfo&PROCESSID={id}"),
             format!("/GetInstanceInfo/{id}"),
@@ -232,12 +231,28 @@ async fn what_cannot_be_read_is_refused_with_its_status_in_the_envelope() {
 #[tokio::test]
 async fn an_operation_that_is_none_is_not_found() {
     both(async |api| {
-        for rest in ["/nosuchoperation", "?operation=nosuchoperation", "", "/"] {
+        for rest in ["/nosuchoperation", "?operation=nosuchoperation", ""] {
             let answer = api.get(rest).send().await.expect(404);
             assert_eq!(envelope(&answer)["success"], false, "{rest}");
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_sidecar_refuses_an_empty_segment_in_the_envelope() {
+    let sidecar = tests::server::Setup::new().sidecar().await;
+    let api = sidecar.api().await;
+    let id = api.create("TestScheme", &json!({})).await;
+    for rest in [
+        "/".to_owned(),
+        format!("/getinstanceinfo/?processId={id}"),
+        format!("//getinstanceinfo/{id}"),
+        format!("/getinstanceinfo//{id}"),
+    ] {
+        let answer = api.get(&rest).send().await.expect(400);
+        assert_eq!(envelope(&answer)["success"], false, "{rest}");
+    }
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ pub enum Severity {
 }
 
 /// One thing that is wrong, with the places to draw.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     severity: Severity,
     message: String,
@@ -182,8 +182,11 @@ impl Faults {
         }
     }
 
-    /// Adds a fault.
+    /// Adds a fault, once: what both programs read is read twice where one holds the other.
     pub fn push(&mut self, fault: Fault) {
+        if self.list.contains(&fault) {
+            return;
+        }
         if !self.is_full() {
             self.list.push(fault);
             return;

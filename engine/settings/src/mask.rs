@@ -3,7 +3,8 @@
 //! In: a text with its tree and the table. Out: a text of the same length in which every string
 //! and number is `*`, but those of public keys; comments are blank, for a commented-out secret
 //! is one too.
-//! Rules: what cannot be judged (a text that does not parse) is masked whole.
+//! Rules: what cannot be judged (a text that does not parse) is masked whole; so is a long
+//! string where only a number or a word may stand, which is more likely a secret gone astray.
 
 use std::ops::Range;
 
@@ -11,6 +12,9 @@ use crate::faults::steers;
 use crate::keys::REFERENCE;
 use crate::table::Kind;
 use crate::tree::{Data, Node};
+
+/// Bytes up to which a string is shown that stands where a number or a word may stand.
+const BRIEF_BYTES_MAX: usize = 16;
 
 /// Masks one source whose tree is `root`, a value of `kind`.
 pub(crate) fn masked(
@@ -47,6 +51,11 @@ pub(crate) fn masked_whole(text: &str, at: usize) -> String {
     masked
 }
 
+/// Whether a public string may be shown where a value of `kind` is wanted.
+pub(crate) fn fits(text: &str, kind: &Kind) -> bool {
+    !kind.is_brief() || text.len() <= BRIEF_BYTES_MAX
+}
+
 /// The part of a public string that may be shown: no password or query of a URL.
 pub(crate) fn presentable(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
@@ -62,12 +71,12 @@ fn value(bytes: &mut [u8], node: &Node, kind: Option<&Kind>, public: bool) {
                 star(bytes, node.mark.range());
             }
         }
-        Data::Text(_) => {
+        Data::Text(text) => {
             let mut inner = node.mark.range();
             if bytes.get(inner.start) == Some(&b'"') && inner.len() >= 2 {
                 inner = inner.start + 1..inner.end - 1;
             }
-            if public {
+            if public && kind.is_none_or(|kind| fits(text, kind)) {
                 if let Some(part) = bytes.get_mut(inner) {
                     conceal(part);
                 }
@@ -157,6 +166,15 @@ mod tests {
         ] {
             assert_eq!(presentable(text), want);
         }
+    }
+
+    #[test]
+    fn a_long_string_does_not_fit_where_a_number_or_a_word_may_stand() {
+        let secret = "e3e3506c-1a2e-4e35";
+        assert!(fits("5 moons", &Kind::Rate));
+        assert!(fits(secret, &Kind::Text));
+        assert!(!fits(secret, &Kind::Bool));
+        assert!(!fits(secret, &Kind::Choice(&["human", "json"])));
     }
 
     #[test]

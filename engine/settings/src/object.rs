@@ -305,7 +305,9 @@ fn expected(path: &str, kind: &Kind) -> String {
 
 fn mismatch(reading: &mut Reading, node: &Node, kind: &Kind, public: bool, path: &str) {
     let found = match &node.data {
-        Data::Text(value) if public => quoted(&format!("\"{}\"", mask::presentable(value))),
+        Data::Text(value) if public && mask::fits(value, kind) => {
+            quoted(&format!("\"{}\"", mask::presentable(value)))
+        }
         Data::Number(number) if public => quoted(number),
         other => other.kind().to_owned(),
     };

@@ -139,7 +139,7 @@ impl Key {
         default: Option<&'static str>,
         doc: &'static str,
     ) -> Self {
-        let public = kind.is_public();
+        let public = kind.is_brief();
         Self {
             name,
             kind,
@@ -194,7 +194,9 @@ impl Key {
 }
 
 impl Kind {
-    const fn is_public(&self) -> bool {
+    /// Whether what may stand here is short by nature, unlike a name, a path or a secret.
+    /// Objects and lists are not: their own keys and items say it each for themselves.
+    pub(crate) const fn is_brief(&self) -> bool {
         match self {
             Self::Bool
             | Self::Integer { .. }
@@ -203,7 +205,6 @@ impl Kind {
             | Self::Rate
             | Self::Flow
             | Self::Choice(_) => true,
-            // An object's own keys say it each for themselves.
             Self::Text | Self::List(_) | Self::Object(_) | Self::Either(_) | Self::Anything => {
                 false
             }

@@ -52,7 +52,8 @@ pub(super) fn check(draft: &Draft, reading: &mut Reading) {
                 .label("the token side is off, and no other issuer is trusted")
                 .help(
                     "set `DisableOpenIddictServer` to false and register a client in \
-                     `OpenIddictServerSettings.ClientCredentials`",
+                     `OpenIddictServerSettings.ClientCredentials`; `Issuers`, the other way, is \
+                     for a later version",
                 ),
         ),
     }

@@ -30,9 +30,10 @@ use crate::body::{Fault, RequestBody};
 /// back pressure lets pile up. hyper's own bound is 400 KiB, a lot for 500 connections.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
-/// A connection idle for longer than this is asked about at the socket before it is used. Under
-/// load the reactor's view is younger, and the system call is saved.
-const PROBE_AFTER: Duration = Duration::from_millis(5);
+/// A connection idle for longer than this is asked about at the socket before it is used, so that
+/// retries are kept for races. Under load the reactor's view is younger, and the system call is
+/// saved: with 5 ms here, a crowded machine made it for every third request.
+const PROBE_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) type Connection = http1::Connection<TokioIo<Socket>, Outgoing>;
 
@@ -156,12 +157,13 @@ impl Wire {
         !self.drive(&mut Context::from_waker(Waker::noop())) && self.sender.is_ready()
     }
 
-    /// Sends `request` and waits for the head of its answer.
-    pub(super) async fn exchange(
+    /// Sends `request` and waits for the head of its answer. The request is on its way before the
+    /// future is made, which so need not carry it.
+    pub(super) fn exchange(
         &mut self,
         mut request: Request<RequestBody>,
         patience: Patience,
-    ) -> Result<Response<Incoming>, Failed> {
+    ) -> impl Future<Output = Result<Response<Incoming>, Failed>> {
         let mut streaming = matches!(request.body(), RequestBody::Stream(_));
         let request = {
             self.marks.begin(!streaming);
@@ -171,39 +173,42 @@ impl Wire {
         };
         // The answer comes from `drive` alone, right before it is looked for: it needs no waker,
         // and no budget, whose exhaustion would be reported to that waker.
-        let mut answer = std::pin::pin!(unconstrained(self.sender.try_send_request(request)));
-        let mut deadline = patience.until;
-        if self.alarm.deadline() > deadline {
-            self.alarm.as_mut().reset(deadline);
-        }
-        std::future::poll_fn(|cx| {
-            self.drive(cx);
-            let mut idle = Context::from_waker(Waker::noop());
-            if let Poll::Ready(answer) = answer.as_mut().poll(&mut idle) {
-                return Poll::Ready(answer.map_err(|mut failed| Failed {
-                    unsent: failed.take_message(),
-                    cause: Cause::Broken(failed.into_error()),
-                }));
-            }
-            if streaming && self.marks.body_sent.load(Relaxed) {
-                streaming = false;
-                deadline = Instant::now() + patience.time;
-            }
-            while self.alarm.as_mut().poll(cx).is_ready() {
-                if self.alarm.deadline() >= deadline {
-                    if !(streaming && self.marks.is_moving()) {
-                        return Poll::Ready(Err(Failed {
-                            cause: Cause::Timeout,
-                            unsent: None,
-                        }));
-                    }
-                    deadline = Instant::now() + patience.time;
-                }
+        let answer = unconstrained(self.sender.try_send_request(request));
+        async move {
+            let mut answer = std::pin::pin!(answer);
+            let mut deadline = patience.until;
+            if self.alarm.deadline() > deadline {
                 self.alarm.as_mut().reset(deadline);
             }
-            Poll::Pending
-        })
-        .await
+            std::future::poll_fn(|cx| {
+                self.drive(cx);
+                let mut idle = Context::from_waker(Waker::noop());
+                if let Poll::Ready(answer) = answer.as_mut().poll(&mut idle) {
+                    return Poll::Ready(answer.map_err(|mut failed| Failed {
+                        unsent: failed.take_message(),
+                        cause: Cause::Broken(failed.into_error()),
+                    }));
+                }
+                if streaming && self.marks.body_sent.load(Relaxed) {
+                    streaming = false;
+                    deadline = Instant::now() + patience.time;
+                }
+                while self.alarm.as_mut().poll(cx).is_ready() {
+                    if self.alarm.deadline() >= deadline {
+                        if !(streaming && self.marks.is_moving()) {
+                            return Poll::Ready(Err(Failed {
+                                cause: Cause::Timeout,
+                                unsent: None,
+                            }));
+                        }
+                        deadline = Instant::now() + patience.time;
+                    }
+                    self.alarm.as_mut().reset(deadline);
+                }
+                Poll::Pending
+            })
+            .await
+        }
     }
 
     /// How far a failed exchange had come.

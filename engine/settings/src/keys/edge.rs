@@ -144,7 +144,7 @@ pub(super) static LIMITS: Keys = Keys {
         ),
         Key::new(
             "Idle",
-            seconds("1s", "1d"),
+            seconds("100ms", "1d"),
             Some("75s"),
             "A connection without a request is closed after this.",
         ),

@@ -244,3 +244,12 @@ async fn idle_connections_grow_old_and_go() {
     assert_eq!(rig.idle(), 0);
     assert!(idle_since.elapsed() >= Duration::from_secs(15));
 }
+
+#[tokio::test]
+async fn a_request_under_way_takes_little_room() {
+    let fake = Fake::answering(OK).await;
+    let rig = Rig::new(&fake.endpoint);
+    // The embedded engine's future alone is twice that; it is not to be carried along.
+    let size = size_of_val(&rig.send(get(PATH)));
+    assert!(size <= 4096, "{size} bytes");
+}
