@@ -208,7 +208,10 @@ async fn serve_tls(
         }
         tls.accept(tcp).await
     };
-    let stream = match tokio::time::timeout(limits.handshake, handshake).await {
+    // Boxed like the stream below: what is needed for a moment, or by one protocol, must not make
+    // every connection's task larger: it took 8.8 KiB unboxed and takes 1.7.
+    let handshake = Box::pin(tokio::time::timeout(limits.handshake, handshake));
+    let stream = match handshake.await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             counters.handshake_failed();
@@ -220,9 +223,10 @@ async fn serve_tls(
         }
     };
     session.life.begin(Instant::now());
+    let stream = Box::new(stream);
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         let stream = Stream::new(stream, Arc::clone(session), Protocol::Http2);
-        serve_http2(session, stream, limits).await
+        Box::pin(serve_http2(session, stream, limits)).await
     } else {
         let stream = Stream::new(stream, Arc::clone(session), Protocol::Http1);
         serve_http1(session, stream, limits).await
@@ -233,7 +237,7 @@ async fn serve_plain(session: &Arc<Session>, tcp: TcpStream, limits: &Limits) ->
     let mut stream = Stream::new(tcp, Arc::clone(session), Protocol::Http1);
     match tokio::time::timeout(limits.header, stream.detect()).await {
         Ok(Ok(Protocol::Http1)) => serve_http1(session, stream, limits).await,
-        Ok(Ok(Protocol::Http2)) => serve_http2(session, stream, limits).await,
+        Ok(Ok(Protocol::Http2)) => Box::pin(serve_http2(session, stream, limits)).await,
         Ok(Err(error)) => Err(error),
         Err(_) => {
             let counters = session.worker.counters();

@@ -19,7 +19,7 @@ use crate::config::Limits;
 const PARK_AFTER: Duration = if cfg!(test) {
     Duration::from_millis(5)
 } else {
-    Duration::from_secs(2)
+    Duration::from_secs(1)
 };
 
 /// A connection that a drain finds without a request so far is given this long to send one.

@@ -142,7 +142,7 @@ where
         Ended::Limit(limit) => {
             session.worker.counters().connection_closed_by(limit);
             Pin::new(&mut connection).graceful_shutdown();
-            let _ = tokio::time::timeout(GOAWAY_GRACE, connection).await;
+            let _ = tokio::time::timeout(GOAWAY_GRACE, &mut connection).await;
             Err(io::ErrorKind::TimedOut.into())
         }
         Ended::Park => Ok(()),

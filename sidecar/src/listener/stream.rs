@@ -35,7 +35,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream<T> {
 
     /// Puts bytes that were read but not used before those to come.
     pub(super) fn put_back(&mut self, bytes: Bytes) {
-        self.ahead = bytes;
+        // An empty one may still hold the whole buffer that it was cut from.
+        self.ahead = if bytes.is_empty() {
+            Bytes::new()
+        } else {
+            bytes
+        };
     }
 
     /// Waits until bytes can be read, without a buffer of its own until then; `false` at the end.
@@ -95,15 +100,20 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<T> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
         if self.ahead.has_remaining() {
             let n = self.ahead.len().min(buf.remaining());
             buf.put_slice(&self.ahead.split_to(n));
             if self.ahead.is_empty() {
                 self.ahead = Bytes::new();
             }
+            // The rest is read at once: hyper would double its buffer after half a head.
+            if buf.remaining() > 0 {
+                // What fails now fails again, or is followed by the end.
+                let _ = Pin::new(&mut self.io).poll_read(cx, buf);
+            }
             return Poll::Ready(Ok(()));
         }
-        let before = buf.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
         if buf.filled().len() > before {
             self.session.life.bytes_read(self.protocol);
