@@ -308,7 +308,7 @@ async fn headers_for_one_hop_end_here() {
         "GET /workflowapi/getschemelist HTTP/1.1\r\n\
          Host: {}\r\n\
          Authorization: Bearer {token}\r\n\
-         Connection: keep-alive, X-Secret-Hop, x-workflow-client, authorization, x-request-id\r\n\
+         Connection: keep-alive, X-Secret-Hop, x-workflow-client, x-request-id\r\n\
          X-Secret-Hop: 1\r\n\
          Keep-Alive: timeout=1\r\n\
          Proxy-Authorization: Basic eDp5\r\n\
