@@ -274,7 +274,7 @@ impl Face {
         let probes = probes.join(" ");
         if !self.human {
             tracing::info!(
-                listening = %self.listening, probes, schemes = state.schemes,
+                url = %self.listening, admin = probes, schemes = state.schemes,
                 broken = state.schemes_broken, "listening"
             );
             return;
