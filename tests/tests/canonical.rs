@@ -320,6 +320,16 @@ async fn headers_for_one_hop_end_here() {
     ))
     .await;
     assert_eq!(raw.answer().await.expect("an answer").status, 200);
+    // What the gate judges by cannot be dropped on the way.
+    let mut tricked = Raw::connect(&sidecar.client).await;
+    tricked
+        .write(format!(
+            "GET /workflowapi/getschemelist HTTP/1.1\r\nHost: {}\r\n\
+             Authorization: Bearer {token}\r\nConnection: authorization\r\n\r\n",
+            sidecar.client.authority()
+        ))
+        .await;
+    assert_eq!(tricked.answer().await.expect("an answer").status, 400);
     let seen = recorder.only();
     for gone in [
         "x-secret-hop",
