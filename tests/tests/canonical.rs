@@ -308,7 +308,7 @@ async fn headers_for_one_hop_end_here() {
         "GET /workflowapi/getschemelist HTTP/1.1\r\n\
          Host: {}\r\n\
          Authorization: Bearer {token}\r\n\
-         Connection: keep-alive, X-Secret-Hop, x-workflow-client, authorization, x-request-id\r\n\
+         Connection: keep-alive, X-Secret-Hop, x-workflow-client, x-request-id\r\n\
          X-Secret-Hop: 1\r\n\
          Keep-Alive: timeout=1\r\n\
          Proxy-Authorization: Basic eDp5\r\n\
@@ -320,6 +320,16 @@ async fn headers_for_one_hop_end_here() {
     ))
     .await;
     assert_eq!(raw.answer().await.expect("an answer").status, 200);
+    // What the gate judges by cannot be dropped on the way.
+    let mut tricked = Raw::connect(&sidecar.client).await;
+    tricked
+        .write(format!(
+            "GET /workflowapi/getschemelist HTTP/1.1\r\nHost: {}\r\n\
+             Authorization: Bearer {token}\r\nConnection: authorization\r\n\r\n",
+            sidecar.client.authority()
+        ))
+        .await;
+    assert_eq!(tricked.answer().await.expect("an answer").status, 400);
     let seen = recorder.only();
     for gone in [
         "x-secret-hop",

@@ -116,7 +116,7 @@ async fn bodies_arrive_whole_both_ways_and_too_large_ones_not_at_all() {
         let too_large = "x".repeat((4 << 20) + 1);
         match post(too_large).try_send().await {
             Ok(answer) => {
-                failed(&answer, 413, "BadRequest");
+                failed(&answer, 413, "PayloadTooLarge");
             }
             // Refused while the client was writing: it may see its connection end instead.
             Err(fault) => assert!(!fault.contains("panicked"), "{fault}"),

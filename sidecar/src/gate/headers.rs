@@ -80,7 +80,14 @@ fn look(
         }
         gone.push(EXPECT);
     } else if name == UPGRADE {
-        return Err(Reason::UpgradeRefused);
+        // RFC 9110 §7.8 lets a server go on without an upgrade, and some clients offer h2c with
+        // every request. Who asks for a WebSocket has no use for anything else.
+        let values = headers.get_all(UPGRADE).iter().map(HeaderValue::as_bytes);
+        let mut protocols = values.flat_map(|value| value.split(|byte| *byte == b','));
+        if protocols.any(|one| one.trim_ascii().eq_ignore_ascii_case(b"websocket")) {
+            return Err(Reason::UpgradeRefused);
+        }
+        gone.push(UPGRADE);
     } else if name == TRANSFER_ENCODING {
         let mut values = headers.get_all(TRANSFER_ENCODING).iter();
         let first = values.next().map(HeaderValue::as_bytes).unwrap_or_default();

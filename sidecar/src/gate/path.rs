@@ -3,7 +3,8 @@
 //! In: the path as sent. Out: its route, the parts that policy reads, and the path to forward; or
 //! the reason why not. Rules: the OAuth reference §5.9, RFC 3986 §3.3. The first segment, a route's
 //! prefix and the operation take no percent-encoding, have no case, and are forwarded in lower
-//! case; later segments are forwarded as sent. What two servers could read differently is refused.
+//! case; later segments are forwarded as sent. What two servers could read differently is refused. The
+//! bare prefix of the Workflow API may end in a slash, which is not forwarded.
 
 use std::ops::Range;
 
@@ -22,29 +23,33 @@ pub(super) struct Judged {
     pub(super) id: Option<Range<usize>>,
     /// What is forwarded: the path from here on,
     pub(super) start: usize,
-    /// in lower case up to here.
+    /// in lower case up to here,
     pub(super) lower_to: usize,
+    /// and up to here at all.
+    pub(super) end: usize,
 }
 
 impl Judged {
-    fn unrouted(route: Route) -> Self {
+    fn unrouted(route: Route, end: usize) -> Self {
         Self {
             route,
             operation: None,
             id: None,
             start: 0,
             lower_to: 0,
+            end,
         }
     }
 
     /// The path to forward, when it is not the path as sent.
     pub(super) fn rewritten(&self, path: &str) -> Option<String> {
         let lower = &path[self.start..self.lower_to];
-        if self.start == 0 && !lower.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        let whole = self.start == 0 && self.end == path.len();
+        if whole && !lower.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return None;
         }
         let mut rewritten = lower.to_ascii_lowercase();
-        rewritten.push_str(&path[self.lower_to..]);
+        rewritten.push_str(&path[self.lower_to..self.end]);
         Some(rewritten)
     }
 }
@@ -55,6 +60,7 @@ pub(super) fn judge(path: &str, table: &Table) -> Result<Judged, Reason> {
         // `*`, or an authority alone.
         return Err(Reason::TargetMalformed);
     }
+    let path = without_last_slash(path, table);
     // The one path with an empty segment that means something.
     let encoded_from = if path == "/" { 1 } else { characters(path)? };
     let first_end = segment_end(path, 1);
@@ -63,12 +69,12 @@ pub(super) fn judge(path: &str, table: &Table) -> Result<Judged, Reason> {
     }
     let Some((route, start, prefix_end)) = table.find(path).filter(|found| found.1 < path.len())
     else {
-        return Ok(Judged::unrouted(Route::Unknown));
+        return Ok(Judged::unrouted(Route::Unknown, path.len()));
     };
     let mut judged = Judged {
         start,
         lower_to: prefix_end,
-        ..Judged::unrouted(route)
+        ..Judged::unrouted(route, path.len())
     };
     if table.is_workflow_api(route) && prefix_end < path.len() {
         let operation = prefix_end + 1..segment_end(path, prefix_end + 1);
@@ -82,6 +88,18 @@ pub(super) fn judge(path: &str, table: &Table) -> Result<Judged, Reason> {
         return Err(Reason::PathEncodingForbidden);
     }
     Ok(judged)
+}
+
+/// Clients write the Workflow API's bare prefix with a slash when the query names the operation.
+/// Anywhere else a slash at the end is an empty segment, which two servers could read differently.
+fn without_last_slash<'p>(path: &'p str, table: &Table) -> &'p str {
+    path.strip_suffix('/')
+        .filter(|bare| {
+            table.find(bare).is_some_and(|(route, start, prefix_end)| {
+                start < prefix_end && prefix_end == bare.len() && table.is_workflow_api(route)
+            })
+        })
+        .unwrap_or(path)
 }
 
 /// Where the segment that starts at `start` ends.
