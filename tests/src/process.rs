@@ -109,15 +109,22 @@ impl Process {
         );
     }
 
-    /// Waits for the end, and gives the status.
+    /// Waits for the end and for the last line, and gives the status.
     pub async fn exit(&mut self) -> ExitStatus {
         let what = format!("{} exits", self.name);
         let child = &mut self.child;
-        until(&what, || {
+        let status = until(&what, || {
             let exited = child.try_wait();
             async { exited.expect("a child can be waited for") }
         })
-        .await
+        .await;
+        // What it wrote last may still be on its way.
+        let readers = &self.readers;
+        until("its output ends", || async {
+            readers.iter().all(JoinHandle::is_finished).then_some(())
+        })
+        .await;
+        status
     }
 
     /// Whether it is still running.
