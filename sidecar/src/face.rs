@@ -124,7 +124,7 @@ fn certificate(snapshot: &Snapshot) -> Option<String> {
     let certificate = snapshot.certificate.as_ref()?;
     let file = shown_path(&certificate.file);
     Some(if certificate.development {
-        format!("{file} (development: for this machine only)")
+        format!("{file} (development: self-signed, for this machine only)")
     } else {
         file
     })

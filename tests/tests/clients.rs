@@ -14,7 +14,10 @@ async fn speak(sidecar: &Sidecar, mut command: Command) -> Vec<String> {
         .env("CLIENT_ID", CLIENT)
         .env("CLIENT_SECRET", &sidecar.setup.secret)
         .env("CA_FILE", &trust)
-        .env("NODE_EXTRA_CA_CERTS", &trust);
+        .env("NODE_EXTRA_CA_CERTS", &trust)
+        // For requests these go before a session's own `verify`.
+        .env_remove("REQUESTS_CA_BUNDLE")
+        .env_remove("CURL_CA_BUNDLE");
     let ran = run(command).await;
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
     ran.stdout.lines().map(str::to_owned).collect()

@@ -245,7 +245,6 @@ async fn the_sidecar_refuses_an_empty_segment_in_the_envelope() {
     let api = sidecar.api().await;
     let id = api.create("TestScheme", &json!({})).await;
     for rest in [
-        "/".to_owned(),
         format!("/getinstanceinfo/?processId={id}"),
         format!("//getinstanceinfo/{id}"),
         format!("/getinstanceinfo//{id}"),

@@ -1,15 +1,10 @@
-//! The certificate for the first minute: for this machine only, made once.
-//!
-//! In: the data folder. Out: a leaf under an authority of its own, in one file with the leaf's key.
-//! A self-signed leaf would not do: OpenSSL in its strict mode (Python 3.13 and later) takes only an
-//! authority as a trust anchor, and rustls takes no authority as a server's certificate. The
-//! authority's key is forgotten once it has signed, so that trusting the file trusts one server.
+//! The certificate for the first minute: self-signed, for this machine only, made once.
 
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -57,29 +52,17 @@ pub(super) fn load_or_make(data_folder: &Path) -> Result<(Material, PathBuf), Ce
     Ok((Material::read(&file, None, None)?, file))
 }
 
-/// Leaf, authority and the leaf's key, as PEM.
 fn make(now: OffsetDateTime) -> Result<String, rcgen::Error> {
-    let named = |name: &str, names: &[&str]| {
-        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-        let mut parameters = CertificateParams::new(names)?;
-        parameters.not_before = now - BACKDATED;
-        parameters.not_after = now + LIFETIME;
-        parameters.use_authority_key_identifier_extension = true;
-        parameters.distinguished_name = DistinguishedName::new();
-        parameters.distinguished_name.push(DnType::CommonName, name);
-        Ok::<_, rcgen::Error>(parameters)
-    };
-    let mut parameters = named("development authority for localhost", &[])?;
-    parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let authority = CertifiedIssuer::self_signed(parameters, key)?;
-
-    let mut parameters = named("localhost (development)", &NAMES)?;
+    let mut parameters = CertificateParams::new(NAMES.map(str::to_owned))?;
+    parameters.not_before = now - BACKDATED;
+    parameters.not_after = now + LIFETIME;
     parameters.is_ca = IsCa::ExplicitNoCa;
     parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let name = &mut parameters.distinguished_name;
+    name.remove(DnType::CommonName);
+    name.push(DnType::CommonName, "localhost (development)");
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let leaf = parameters.signed_by(&key, &authority)?;
-    Ok(leaf.pem() + &authority.pem() + &key.serialize_pem())
+    let certificate = parameters.self_signed(&key)?;
+    Ok(certificate.pem() + &key.serialize_pem())
 }

@@ -127,17 +127,17 @@ impl Serving {
 
     async fn tls(&self, protocol: &str) -> TlsStream<TcpStream> {
         let certificate = self.shared.live.snapshot().certificate.clone().unwrap();
-        let authority = certificate.key.cert.last().unwrap().clone();
-        self.tls_trusting(&authority, protocol).await.unwrap()
+        let leaf = certificate.key.cert[0].clone();
+        self.tls_trusting(&leaf, protocol).await.unwrap()
     }
 
     async fn tls_trusting(
         &self,
-        authority: &CertificateDer<'static>,
+        leaf: &CertificateDer<'static>,
         protocol: &str,
     ) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = rustls::RootCertStore::empty();
-        roots.add(authority.clone()).unwrap();
+        roots.add(leaf.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -403,13 +403,13 @@ async fn a_certificate_put_in_force_serves_the_next_handshake() {
     let serving = Serving::start(limits()).await;
     let other = tempfile::tempdir().unwrap();
     let certificate = Certificate::load(&CertificateSource::Development, other.path()).unwrap();
-    let authority = certificate.key.cert.last().unwrap().clone();
-    assert!(serving.tls_trusting(&authority, "http/1.1").await.is_err());
+    let leaf = certificate.key.cert[0].clone();
+    assert!(serving.tls_trusting(&leaf, "http/1.1").await.is_err());
     let mut before = serving.tls("http/1.1").await;
     let mut next = snapshot(limits());
     next.certificate = Some(Arc::new(certificate));
     serving.shared.live.swap(Arc::new(next));
-    assert!(serving.tls_trusting(&authority, "http/1.1").await.is_ok());
+    assert!(serving.tls_trusting(&leaf, "http/1.1").await.is_ok());
     ask(&mut before, GET).await;
 }
 
