@@ -58,7 +58,7 @@ async fn readyz_verbose_tells_of_each_part() {
         "generation 1",
         "[+] keys",
         "[+] listeners",
-        "[!] upstream",
+        "[!] engine",
     ] {
         assert!(answer.contains(part), "{part} {answer}");
     }
