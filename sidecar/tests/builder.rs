@@ -1,8 +1,4 @@
 //! The sidecar embedded in another program: built, started, reloaded, ended.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot be set up has failed"
-)]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -28,7 +24,7 @@ fn config(folder: &Path, secret: &str) {
             "Admin": {{ "Url": "http://127.0.0.1:0" }},
         }}"#
     );
-    std::fs::write(folder.join("config.json"), text).unwrap();
+    std::fs::write(folder.join("config.json"), text).expect("a file in the test's folder");
 }
 
 fn start(folder: &Path) -> Running {
@@ -37,22 +33,22 @@ fn start(folder: &Path) -> Running {
         .set("Workers=1")
         .register_client_credentials(ClientCredential::new("both", "the code's secret"))
         .build()
-        .unwrap()
+        .expect("a good configuration")
         .start()
-        .unwrap()
+        .expect("free ports")
 }
 
 /// The whole answer to a request.
 fn ask(address: SocketAddr, head: &str, body: &str) -> String {
-    let mut tcp = TcpStream::connect(address).unwrap();
+    let mut tcp = TcpStream::connect(address).expect("a listener");
     let request = format!(
         "{head} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    tcp.write_all(request.as_bytes()).unwrap();
+    tcp.write_all(request.as_bytes()).expect("written");
     let mut answer = String::new();
-    tcp.read_to_string(&mut answer).unwrap();
+    tcp.read_to_string(&mut answer).expect("an answer");
     answer
 }
 

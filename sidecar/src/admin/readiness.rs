@@ -133,22 +133,22 @@ fn config(shared: &Shared, snapshot: &Snapshot) -> Check {
 
 async fn upstream(snapshot: &Snapshot) -> Check {
     let reached = match &snapshot.upstream.endpoint {
-        Endpoint::Embedded => Ok("upstream embedded: runs in this process".to_owned()),
+        Endpoint::Embedded => Ok("runs in this process".to_owned()),
         Endpoint::Http { authority } => {
             let port = authority.port_u16().unwrap_or(80);
             let host = authority.host();
             let host = host.trim_start_matches('[').trim_end_matches(']');
             probe(async { TcpStream::connect((host, port)).await.map(drop) })
                 .await
-                .map(|()| format!("upstream accepts connections at {authority}"))
-                .map_err(|error| format!("upstream does not answer at {authority}: {error}"))
+                .map(|()| format!("accepts connections at {authority}"))
+                .map_err(|error| format!("does not answer at {authority}: {error}"))
         }
         Endpoint::Unix { path } => {
             let shown = path.display();
             probe(async { UnixStream::connect(path).await.map(drop) })
                 .await
-                .map(|()| format!("upstream accepts connections at {shown}"))
-                .map_err(|error| format!("upstream does not answer at {shown}: {error}"))
+                .map(|()| format!("accepts connections at {shown}"))
+                .map_err(|error| format!("does not answer at {shown}: {error}"))
         }
     };
     let (state, detail) = match reached {
