@@ -227,7 +227,12 @@ impl Standing {
             }
         }
         let shared = Arc::clone(self.server.shared());
-        shared.health.enter(Stage::Draining);
+        let drain = shared.live.snapshot().drain;
+        shared.health.enter(if drain.delay.is_zero() {
+            Stage::Closing
+        } else {
+            Stage::Draining
+        });
         #[cfg(feature = "embedded")]
         if let Some(engine) = &self.engine {
             engine.begin_drain();
@@ -235,9 +240,11 @@ impl Standing {
         // A reload that waits for its answer gets an error, so that the reloader can end.
         drop(self.steering);
         tokio::task::spawn_blocking(move || drop(self.reloader));
-        let drain = shared.live.snapshot().drain;
         tracing::info!(delay = ?drain.delay, timeout = ?drain.timeout, "draining");
-        tokio::time::sleep(drain.delay).await;
+        if !drain.delay.is_zero() {
+            tokio::time::sleep(drain.delay).await;
+            shared.health.enter(Stage::Closing);
+        }
         self.server.drain(drain.timeout).await;
         tracing::info!("stopped");
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tests::client::{Answer, Call, form};
 use tests::forge::{claims_of, header_of};
+use tests::raw::Raw;
 use tests::secrets;
 use tests::server::{CLIENT, Setup, Sidecar};
 
@@ -433,4 +434,19 @@ async fn the_signing_key_outlives_a_restart() {
 
 async fn kid(sidecar: &Sidecar) -> Value {
     header_of(&sidecar.token().await)["kid"].clone()
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_goes_on_writing() {
+    let sidecar = Setup::new().sidecar().await;
+    let length = 1024 * 1024;
+    let mut raw = Raw::connect(&sidecar.client).await;
+    raw.write(format!(
+        "POST /connect/token HTTP/1.1\r\nHost: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n",
+        sidecar.client.authority()
+    ))
+    .await;
+    raw.write("x".repeat(length)).await;
+    assert_eq!(raw.answer().await.expect("an answer").status, 413);
 }

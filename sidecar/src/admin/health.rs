@@ -13,8 +13,10 @@ pub(crate) enum Stage {
     Starting,
     /// All stand.
     Ready,
-    /// The end has been asked for.
+    /// The end has been asked for; requests are still welcome.
     Draining,
+    /// Each connection ends with its next answer.
+    Closing,
 }
 
 /// What readiness is told from, beside the configuration.
@@ -36,7 +38,8 @@ impl Health {
         match self.stage.load(Relaxed) {
             0 => Stage::Starting,
             1 => Stage::Ready,
-            _ => Stage::Draining,
+            2 => Stage::Draining,
+            _ => Stage::Closing,
         }
     }
 

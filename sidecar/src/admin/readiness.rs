@@ -80,7 +80,7 @@ fn stages(shared: &Shared, snapshot: &Snapshot) -> [Check; 2] {
             let at: Vec<_> = at.iter().map(|(address, _)| address.to_string()).collect();
             (State::Good, at.join(", "))
         }
-        Stage::Draining => (
+        Stage::Draining | Stage::Closing => (
             State::Bad,
             "draining: the end has been asked for".to_owned(),
         ),

@@ -9,19 +9,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::Session;
 use super::life::Verdict;
 use super::stream::Stream;
-use crate::admin::ConnectionLimit;
+use crate::admin::{ConnectionLimit, Stage};
 use crate::body::ResponseBody;
 use crate::config::Limits;
 use crate::gate;
@@ -52,6 +53,9 @@ const LOCAL_RESETS: usize = 128;
 /// An unanswered PING ends the connection after this.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// So long the rest of a refused request is read and thrown away.
+const LINGER: Duration = Duration::from_secs(2);
+
 /// After GOAWAY an idle connection has so long to close by itself.
 const GOAWAY_GRACE: Duration = Duration::from_secs(1);
 
@@ -69,7 +73,7 @@ where
     loop {
         if !wait_for_bytes(session, &mut stream, alarm.as_mut()).await? {
             // The other end is gone, or its time is up; TLS is owed its close_notify.
-            let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
+            let _ = stream.shutdown().await;
             return Ok(());
         }
         // While it was parked the alarm was set for the end of its idle time.
@@ -94,7 +98,10 @@ where
         })
         .await;
         match ended {
-            Ended::Done(done) => return done,
+            Ended::Done(done) => {
+                linger(connection.into_parts().io.into_inner()).await;
+                return done;
+            }
             Ended::Limit(limit) => {
                 session.worker.counters().connection_closed_by(limit);
                 return Err(io::ErrorKind::TimedOut.into());
@@ -106,6 +113,22 @@ where
             }
         }
     }
+}
+
+/// Ends our direction and waits for the other end to end its own. Closing with a part of a refused
+/// request unread would reset the connection, and the refusal could be lost (RFC 9112 §9.6).
+async fn linger<T>(mut stream: Stream<T>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let end = async move {
+        // hyper has done so, but not where it had to give up.
+        let _ = stream.shutdown().await;
+        let mut unread = [0; 4 * 1024];
+        while stream.read(&mut unread).await.is_ok_and(|n| n > 0) {}
+    };
+    // Boxed, as it is needed for a moment only.
+    let _ = tokio::time::timeout(LINGER, Box::pin(end)).await;
 }
 
 /// Serves HTTP/2 until either side ends the connection.
@@ -256,7 +279,13 @@ async fn answer(
 ) -> Result<Response<Watched>, Infallible> {
     let under_way = UnderWay::new(session);
     let session = &under_way.0;
-    let response = gate::serve(&session.worker, &session.connection, request).await;
+    let of_http1 = request.version() <= Version::HTTP_11;
+    let mut response = gate::serve(&session.worker, &session.connection, request).await;
+    // hyper would say so by itself, but only once the drain has reached this connection.
+    if of_http1 && session.worker.shared.health.stage() == Stage::Closing {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
     Ok(response.map(|body| Watched {
         body,
         _under_way: under_way,

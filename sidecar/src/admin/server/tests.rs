@@ -37,6 +37,7 @@ async fn readyz_follows_the_stages_and_livez_does_not() {
         (Stage::Starting, "503"),
         (Stage::Ready, "200"),
         (Stage::Draining, "503"),
+        (Stage::Closing, "503"),
     ] {
         shared.health.enter(stage);
         let answer = get(address, "/readyz").await;
