@@ -10,12 +10,81 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Version;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::config::Limits;
 use crate::upstream;
+
+/// So long the rest of a body that was not taken is read and thrown away.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A request's body as hyper hands it over, taken or not.
+///
+/// Dropped before its end over HTTP/2 it would have its stream reset. RFC 9113 §8.1 lets a server
+/// do so once it has answered, but there are clients, curl among them, that lose the answer over
+/// it. So the rest is thrown away for a moment. Over HTTP/1 the connection sees to that when it
+/// ends.
+pub struct Arriving {
+    /// `None` once its rest is left to be thrown away.
+    incoming: Option<Incoming>,
+    multiplexed: bool,
+}
+
+impl Arriving {
+    /// The body of a request of that `version`.
+    pub fn new(incoming: Incoming, version: Version) -> Self {
+        Self {
+            incoming: Some(incoming),
+            multiplexed: version == Version::HTTP_2,
+        }
+    }
+}
+
+impl Body for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.incoming {
+            Some(incoming) => Pin::new(incoming).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if !self.multiplexed || self.is_end_stream() {
+            return;
+        }
+        let Some(mut incoming) = self.incoming.take() else {
+            return;
+        };
+        // Nobody waits for the task: it ends with its stream, its time or its runtime.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(tokio::time::timeout(LINGER, async move {
+                while let Some(Ok(_)) = incoming.frame().await {}
+            }));
+        }
+    }
+}
 
 /// What a client sends on: bounded in size, streamed with back pressure.
 pub enum RequestBody {
@@ -32,7 +101,7 @@ impl RequestBody {
     ///
     /// # Errors
     /// [`Fault::TooLarge`] when its announced length alone is over `Limits.Body`.
-    pub fn new(incoming: Incoming, limits: &Limits) -> Result<Self, Fault> {
+    pub fn new(incoming: Arriving, limits: &Limits) -> Result<Self, Fault> {
         if incoming.is_end_stream() {
             return Ok(Self::Empty);
         }
@@ -116,7 +185,7 @@ impl Body for RequestBody {
 /// A request body on its way in. It yields data only: trailers could carry past the gate what the
 /// gate removes from the head.
 pub struct Inbound {
-    incoming: Incoming,
+    incoming: Arriving,
     /// Taken by [`RequestBody::settle`], not yet sent on.
     first: Option<Bytes>,
     /// Bytes that may still come.

@@ -65,3 +65,26 @@ async fn node_openid_client_discovers_gets_a_token_and_calls_with_it() {
     let printed = speak(&sidecar, command).await;
     assert_eq!(printed, ["ClientSecretBasic true", "ClientSecretPost true"]);
 }
+
+#[tokio::test]
+async fn curl_gets_its_413_over_both_versions() {
+    let Some(curl) = components::find("curl") else {
+        return;
+    };
+    let sidecar = Setup::new().sidecar().await;
+    let large = sidecar.setup.path("large");
+    std::fs::write(&large, "x".repeat(1024 * 1024)).expect("a file");
+    for version in ["--http1.1", "--http2"] {
+        let mut command = Command::new(&curl);
+        command
+            .args(["--silent", "--show-error", version, "--cacert"])
+            .arg(sidecar.setup.path("data/dev-cert.pem"))
+            .args(["--header", "Expect:", "--write-out", "%{http_code}"])
+            .args(["--output", "/dev/null", "--data-binary"])
+            .arg(format!("@{}", large.display()))
+            .arg(format!("{}/connect/token", sidecar.url));
+        let ran = run(command).await;
+        assert_eq!(ran.code, Some(0), "{version}: {}", ran.stderr);
+        assert_eq!(ran.stdout.trim(), "413", "{version}");
+    }
+}

@@ -5,13 +5,12 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Method};
-use hyper::body::Incoming;
 
 use super::canonical::Canonical;
 use super::serve::Asked;
 use super::{Admitted, CanonicalRequest};
 use crate::bearer::{self, Principal};
-use crate::body::RequestBody;
+use crate::body::{Arriving, RequestBody};
 use crate::config::{Access, RouteSettings};
 use crate::policy::{self, Source};
 use crate::refusal::{Reason, Refusal};
@@ -30,7 +29,7 @@ const METHODS: [Method; 7] = [
 pub(super) fn admit(
     asked: &mut Asked<'_>,
     canonical: Canonical,
-    incoming: Incoming,
+    incoming: Arriving,
     route: &RouteSettings,
     request_id: HeaderValue,
 ) -> Result<Admitted, Refusal> {

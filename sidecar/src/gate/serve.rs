@@ -22,7 +22,7 @@ use super::route::Route;
 use super::{log, trace};
 use crate::Worker;
 use crate::admin::{ClientLabel, Counters, RouteLabel};
-use crate::body::ResponseBody;
+use crate::body::{Arriving, ResponseBody};
 use crate::config::Snapshot;
 use crate::listener::Connection;
 use crate::oauth;
@@ -118,6 +118,7 @@ async fn stages(
     request_id: &HeaderValue,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let (head, incoming) = request.into_parts();
+    let incoming = Arriving::new(incoming, head.version);
     // hyper counts the fields of HTTP/1.1 only.
     if head.headers.len() > asked.snapshot.limits.header_count {
         return Err(Reason::HeaderTooLarge.into());
@@ -168,7 +169,7 @@ async fn token(
     asked: &Asked<'_>,
     ready: &Ready,
     canonical: Canonical,
-    incoming: Incoming,
+    incoming: Arriving,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let exchange = oauth::Exchange {
         snapshot: asked.snapshot,

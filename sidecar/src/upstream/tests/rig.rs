@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::super::pool::Bounds;
 use super::super::{Destination, Upstream};
 use crate::admin::Metrics;
-use crate::body::{Fault, RequestBody, ResponseBody};
+use crate::body::{Arriving, Fault, RequestBody, ResponseBody};
 use crate::config::{Endpoint, Limits, Rate, UpstreamSettings};
 use crate::gate::CanonicalRequest;
 use crate::refusal::{Reason, Refusal};
@@ -288,6 +288,7 @@ pub(super) fn front(rig: &Arc<Rig>, limits: Limits) -> DuplexStream {
         let (rig, limits) = (Arc::clone(&rig), limits.clone());
         async move {
             let (head, incoming) = request.into_parts();
+            let incoming = Arriving::new(incoming, head.version);
             let answer = match RequestBody::new(incoming, &limits) {
                 Ok(body) => {
                     let path = head.uri.to_string();
