@@ -55,7 +55,7 @@ impl Reloader {
             live,
             apply: Box::new(apply),
             in_force: watched.clone(),
-            drawn: None,
+            drawn: Vec::new(),
             warned: messages(known),
         };
         let watching = Watcher::start("config-watch", watched, timing, move |_| state.reload())?;
@@ -70,14 +70,19 @@ impl Reloader {
     }
 }
 
+/// Refused contents that are remembered; an operator who breaks the file more often than that
+/// between two good ones sees a fault again.
+const DRAWN_MAX: usize = 16;
+
 struct State {
     source: Source,
     live: Live,
     apply: Box<dyn FnMut(Snapshot) -> Result<(), ApplyError> + Send>,
     /// The content of the snapshot in force.
     in_force: Vec<Watched>,
-    /// The faults that were logged last, so that they are logged once.
-    drawn: Option<String>,
+    /// The refused contents since the last good one, as they were drawn, the latest last: each is
+    /// logged once, also when an editor's dance lets the file vanish in between.
+    drawn: Vec<String>,
     /// Warnings that were logged, by their text.
     warned: HashSet<String>,
 }
@@ -93,7 +98,8 @@ impl State {
         match outcome {
             Ok(_) if watched == self.in_force => {
                 self.live.succeeded(needs_restart);
-                if self.drawn.take().is_some() {
+                if !self.drawn.is_empty() {
+                    self.drawn.clear();
                     tracing::info!("the configuration is valid again, and as it was");
                 }
             }
@@ -102,7 +108,7 @@ impl State {
                 match (self.apply)(snapshot) {
                     Ok(()) => {
                         self.in_force.clone_from(&watched);
-                        self.drawn = None;
+                        self.drawn.clear();
                         self.live.succeeded(needs_restart);
                         tracing::info!(generation, "the changed configuration is in force");
                         self.warn(&warnings);
@@ -117,14 +123,21 @@ impl State {
 
     /// The old configuration stays. Counted and logged once for each content.
     fn refuse(&mut self, drawn: String) {
-        if self.drawn.as_ref() == Some(&drawn) {
+        if self.drawn.last() == Some(&drawn) {
             return;
         }
-        tracing::error!(
-            "the changed configuration is refused; the old one stays in force\n{drawn}"
-        );
         self.live.failed(&drawn);
-        self.drawn = Some(drawn);
+        if let Some(known) = self.drawn.iter().position(|one| *one == drawn) {
+            self.drawn.remove(known);
+        } else {
+            tracing::error!(
+                "the changed configuration is refused; the old one stays in force\n{drawn}"
+            );
+            if self.drawn.len() == DRAWN_MAX {
+                self.drawn.remove(0);
+            }
+        }
+        self.drawn.push(drawn);
     }
 
     /// Logs what was not logged before.
