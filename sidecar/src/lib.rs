@@ -16,6 +16,7 @@ pub mod listener;
 pub mod logging;
 pub mod oauth;
 pub mod policy;
+mod reason;
 pub mod refusal;
 mod running;
 mod server;

@@ -5,18 +5,16 @@
 //! client sees is a constant of ours. The log's detail stays in the log.
 //! Elsewhere: who decides (`gate`, `bearer`, `policy`, `oauth`, `upstream`).
 
-mod reason;
-
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderValue, Response};
 
-pub use reason::{ErrorName, Reason};
+pub use crate::reason::{ErrorName, Reason};
 
 use crate::body::ResponseBody;
-use reason::Challenge;
+use crate::reason::Challenge;
 
 /// A refusal on its way to the client.
 #[derive(Debug)]
