@@ -7,8 +7,9 @@
 
 mod cache;
 mod claims;
-mod header;
-mod strict_json;
+mod epoch;
+mod json;
+mod jws;
 mod token68;
 
 use std::sync::Arc;
@@ -17,43 +18,86 @@ use http::HeaderValue;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 pub use cache::Cache;
+pub use epoch::Epoch;
 
 pub(crate) use cache::Validated;
 pub(crate) use token68::find;
 
+use crate::Shared;
 use crate::admin::{ClientLabel, Metrics};
 use crate::config::{Client, Snapshot};
+use crate::policy::Operations;
 use crate::refusal::Reason;
+use cache::Grounds;
 use claims::Claims;
-use header::Parts;
+use epoch::Stamp;
+use jws::Compact;
 
 /// Who calls, by a token that was fully validated.
 #[derive(Debug)]
 pub struct Principal {
-    /// As registered when the token was validated.
-    pub client: Arc<Client>,
+    /// By whose word.
+    pub origin: Origin,
+    /// The id of the client that calls.
+    pub client_id: Arc<str>,
     /// `sub`.
     pub subject: Arc<str>,
-    /// Of the token, as far as the client still has them.
+    /// Of the token; of one of ours as far as the client still has them.
     pub scopes: Vec<Arc<str>>,
+    /// What it may call of the Workflow API.
+    pub operations: Operations,
+    /// What tells its token from others.
+    pub token: TokenId,
     /// Header values for the engine, made once: client, subject, scopes.
     pub(crate) identity: [HeaderValue; 3],
     pub(crate) label: ClientLabel,
 }
 
+/// Who says so.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// We: the client as registered when the token was validated.
+    Registered(Arc<Client>),
+}
+
+/// What tells one token from others, for the deny list.
+#[derive(Debug)]
+pub struct TokenId {
+    /// `iss`, in its one spelling.
+    pub issuer: Arc<str>,
+    /// Of the key that signed it.
+    pub kid: Box<str>,
+    /// `jti`, when it has one.
+    pub jti: Option<Box<str>>,
+    /// `iat`, seconds since the epoch.
+    pub issued_at: Option<u64>,
+    /// `exp`, seconds since the epoch.
+    pub expires: u64,
+}
+
 impl Principal {
-    fn new(claims: Claims, metrics: &Metrics) -> Self {
+    fn registered(claims: Claims, issuer: &Arc<str>, kid: &str, metrics: &Metrics) -> Self {
         let scopes: Vec<_> = claims.scopes.iter().map(|scope| encoded(scope)).collect();
+        let client = claims.client;
         let identity = [
-            encoded(&claims.client.id),
+            encoded(&client.id),
             encoded(&claims.subject),
             scopes.join(" "),
         ];
         Self {
-            label: metrics.client_label(&claims.client.id),
-            client: claims.client,
+            label: metrics.client_label(&client.id),
+            client_id: Arc::clone(&client.id),
+            operations: client.operations,
+            origin: Origin::Registered(client),
             subject: claims.subject,
             scopes: claims.scopes,
+            token: TokenId {
+                issuer: Arc::clone(issuer),
+                kid: kid.into(),
+                jti: claims.jti,
+                issued_at: claims.issued_at,
+                expires: claims.expires,
+            },
             identity: identity.map(|text| {
                 HeaderValue::try_from(text).expect("visible ASCII and spaces are a header value")
             }),
@@ -69,36 +113,69 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
 
+/// What a token is judged by.
+#[derive(Clone, Copy)]
+pub(crate) struct Judging<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) metrics: &'a Metrics,
+    /// Seconds since the epoch.
+    pub(crate) now: u64,
+    stamp: Stamp,
+}
+
+impl<'a> Judging<'a> {
+    /// Taken before anything else is looked at, so that a change from here on is noticed.
+    pub(crate) fn new(shared: &'a Shared, snapshot: &'a Snapshot, now: u64) -> Self {
+        Self::of(snapshot, &shared.epoch, &shared.metrics, now)
+    }
+
+    fn of(snapshot: &'a Snapshot, epoch: &'a Epoch, metrics: &'a Metrics, now: u64) -> Self {
+        Self {
+            stamp: Stamp::new(snapshot, epoch),
+            snapshot,
+            metrics,
+            now,
+        }
+    }
+}
+
 /// Validates a token from its first character: form, header, key, signature, then claims.
 ///
-/// `now` is seconds since the epoch. This costs one RSA verification (20 µs where it was
-/// measured); the outcome belongs into the [`Cache`].
-pub(crate) fn validate(
-    token: &[u8],
-    snapshot: &Snapshot,
-    metrics: &Metrics,
-    now: u64,
-) -> Result<Validated, Reason> {
+/// This costs one signature's verification (RSA: 20 µs where it was measured); the outcome belongs
+/// into the [`Cache`].
+pub(crate) fn validate(token: &[u8], judging: &Judging<'_>) -> Result<Validated, Reason> {
+    let Judging { snapshot, now, .. } = *judging;
     let token = token68::check(token)?;
     let server = snapshot
         .token_server
         .as_ref()
         .ok_or(Reason::NoIssuerTrusted)?;
-    let parts = Parts::split(token)?;
-    let kid = parts.kid()?;
+    let jws = Compact::split(token)?;
+    if !jws.is_of_type("at+jwt") {
+        return Err(Reason::TokenTypeRefused);
+    }
+    let kid = jws.kid()?.ok_or(Reason::KeyUnknown)?;
     let key = server.keys.find(kid, now).ok_or(Reason::KeyUnknown)?;
-    parts.check_algorithm(key.algorithm())?;
-    if !key.verify(parts.signed.as_bytes(), &parts.signature()?) {
+    let verifying = key.verifying();
+    if jws.algorithm()? != verifying.algorithm() {
+        return Err(Reason::AlgorithmRefused);
+    }
+    if !verifying.verify(jws.signed.as_bytes(), &jws.signature()?) {
         return Err(Reason::SignatureWrong);
     }
     let issuer = &snapshot.authority.issuer;
-    let claims = Claims::check(&parts.claims()?, issuer, &server.clients, now)?;
+    let claims = Claims::check(&jws.claims()?, issuer, &server.clients, now)?;
     Ok(Validated {
         ends: claims.expires.min(key.retires().unwrap_or(u64::MAX)),
-        issuer: Arc::clone(issuer),
-        kid: key.kid().into(),
-        fingerprint: *key.fingerprint(),
-        principal: Arc::new(Principal::new(claims, metrics)),
+        grounds: Grounds::Own {
+            thumbprint: *verifying.thumbprint(),
+        },
+        principal: Arc::new(Principal::registered(
+            claims,
+            issuer,
+            key.kid(),
+            judging.metrics,
+        )),
     })
 }
 

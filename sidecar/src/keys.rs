@@ -5,6 +5,7 @@
 //! Rules: RFC 7517 and 7638 (JWKS, thumbprint), RFC 7518 §3.3 (RS256, 2048 bits at least).
 //! Elsewhere: what is in a token (`oauth`), whether one is good (`bearer`).
 
+mod algorithm;
 mod der;
 mod generated;
 mod jwks;
@@ -12,9 +13,11 @@ mod material;
 mod retired;
 mod ring;
 mod secret;
+mod verifying;
 
 use std::path::{Path, PathBuf};
 
+pub use algorithm::Algorithm;
 pub use jwks::Document;
 pub use material::Material;
 pub use ring::KeyRing;
@@ -22,9 +25,8 @@ pub use secret::Secret;
 
 pub(crate) use der::not_after;
 pub(crate) use generated::{make_folder, write_over};
-#[cfg(test)]
-pub(crate) use ring::VerifyingKey;
 pub(crate) use secret::Presented;
+pub(crate) use verifying::{VerifyingKey, thumbprint};
 
 /// Fewest bits of an RSA modulus that may sign (RFC 7518 §3.3).
 const RSA_BITS_MIN: u32 = 2048;

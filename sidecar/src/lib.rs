@@ -39,6 +39,8 @@ pub struct Shared {
     pub live: config::Live,
     /// Tokens that were fully validated.
     pub tokens: bearer::Cache,
+    /// Changes beside the configuration that may end a token.
+    pub epoch: bearer::Epoch,
     /// Secrets that have authenticated, and failures by client and address.
     pub secrets: oauth::SecretMemory,
     /// Bearer failures by address.
@@ -56,6 +58,7 @@ impl Shared {
         Self {
             live,
             tokens: bearer::Cache::new(),
+            epoch: bearer::Epoch::default(),
             secrets: oauth::SecretMemory::new(),
             failures: policy::Failures::new(),
             metrics: admin::Metrics::new(workers),

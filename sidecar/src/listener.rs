@@ -27,6 +27,9 @@ pub(crate) use sockets::{Socket, SocketId, Sockets, bind_admin};
 pub(crate) use tls::server_config;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls_pki_types::CertificateDer;
 
 /// What the gate needs to know of the connection a request came in on.
 #[derive(Clone, Debug)]
@@ -37,6 +40,20 @@ pub struct Connection {
     pub local: SocketAddr,
     /// Whether it is encrypted.
     pub tls: bool,
+    /// What the client proved to hold in the handshake, when it sent one.
+    pub certificate: Option<Arc<ClientCertificate>>,
+}
+
+/// A client's TLS certificate; that the client holds its key was proved in the handshake.
+#[derive(Debug)]
+pub struct ClientCertificate {
+    /// As sent, the client's own.
+    pub der: CertificateDer<'static>,
+    /// SHA-256 of it: `x5t#S256` of RFC 8705 §3.1.
+    pub thumbprint: [u8; 32],
+    /// Whether a configured authority vouches for it; else it counts only where a client is
+    /// registered with this very key.
+    pub trusted: bool,
 }
 
 #[cfg(test)]

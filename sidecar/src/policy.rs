@@ -36,7 +36,7 @@ pub(crate) fn authorise(
     if !route.workflow_api {
         return Ok(());
     }
-    if !principal.client.operations.allow(operation) {
+    if !principal.operations.allow(operation) {
         return Err(Reason::OperationNotAllowed.into());
     }
     if snapshot.block_user_api && operation.is_some_and(works_with_users) {

@@ -13,12 +13,12 @@ use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 
-use super::Principal;
-use crate::config::Snapshot;
+use super::epoch::StampCell;
+use super::{Judging, Origin, Principal};
 
 /// Enough that workers seldom meet; a power of two.
 const SHARDS: usize = 32;
@@ -56,8 +56,8 @@ struct Shard {
 struct Entry {
     validated: Validated,
     token: Box<[u8]>,
-    /// The snapshot under which it was last found good.
-    generation: AtomicU64,
+    /// When it was last found good.
+    stamp: StampCell,
     /// Found since it was last passed over by eviction.
     used: AtomicBool,
 }
@@ -68,28 +68,38 @@ pub(crate) struct Validated {
     pub(crate) principal: Arc<Principal>,
     /// Seconds since the epoch from which on the token is refused.
     pub(super) ends: u64,
-    pub(super) issuer: Arc<str>,
-    pub(super) kid: Box<str>,
-    pub(super) fingerprint: [u8; 32],
+    pub(super) grounds: Grounds,
+}
+
+/// Whose key signed.
+#[derive(Clone, Debug)]
+pub(super) enum Grounds {
+    /// Ours, by its RFC 7638 thumbprint.
+    Own { thumbprint: [u8; 32] },
 }
 
 impl Validated {
-    /// Whether a full validation under `snapshot` would find the same. What it compares is all that
-    /// a validation takes from a snapshot.
-    fn holds(&self, snapshot: &Snapshot, now: u64) -> bool {
-        let Some(server) = &snapshot.token_server else {
-            return false;
-        };
-        let client = &self.principal.client;
-        self.issuer == snapshot.authority.issuer
-            && server
-                .keys
-                .find(&self.kid, now)
-                .is_some_and(|key| *key.fingerprint() == self.fingerprint)
-            && server
-                .clients
-                .find(&client.id)
-                .is_some_and(|found| Arc::ptr_eq(found, client) || found == client)
+    /// Whether a full validation now would find the same. What it compares is all that a
+    /// validation takes from elsewhere than the token.
+    fn holds(&self, judging: &Judging<'_>) -> bool {
+        let Judging { snapshot, now, .. } = *judging;
+        let token = &self.principal.token;
+        match (&self.grounds, &self.principal.origin) {
+            (Grounds::Own { thumbprint }, Origin::Registered(client)) => {
+                let Some(server) = &snapshot.token_server else {
+                    return false;
+                };
+                let same_key = server
+                    .keys
+                    .find(&token.kid, now)
+                    .is_some_and(|key| key.verifying().thumbprint() == thumbprint);
+                let same_client = server
+                    .clients
+                    .find(&client.id)
+                    .is_some_and(|found| Arc::ptr_eq(found, client) || found == client);
+                token.issuer == snapshot.authority.issuer && same_key && same_client
+            }
+        }
     }
 }
 
@@ -116,40 +126,32 @@ impl Cache {
         }
     }
 
-    /// Who presents `token`, if it was validated before and still holds at `now` (seconds) under
-    /// `snapshot`.
-    pub(crate) fn find(
-        &self,
-        token: &[u8],
-        snapshot: &Snapshot,
-        now: u64,
-    ) -> Option<Arc<Principal>> {
+    /// Who presents `token`, if it was validated before and that still holds.
+    pub(crate) fn find(&self, token: &[u8], judging: &Judging<'_>) -> Option<Arc<Principal>> {
         let hash = self.hash(token);
         let shard = self.shard(hash);
         {
             let shard = shard.read();
             let entry = shard.entries.get(&hash)?;
-            if *entry.token != *token || now >= entry.validated.ends {
+            if *entry.token != *token || judging.now >= entry.validated.ends {
                 return None;
             }
-            let current = snapshot.generation == entry.generation.load(Ordering::Acquire);
-            if current || entry.validated.holds(snapshot, now) {
-                if !current {
-                    entry
-                        .generation
-                        .store(snapshot.generation, Ordering::Release);
-                }
+            let current = entry.stamp.get() == judging.stamp;
+            if current || entry.validated.holds(judging) {
                 // A shared line is written only when it changes.
+                if !current {
+                    entry.stamp.set(judging.stamp);
+                }
                 if !entry.used.load(Ordering::Relaxed) {
                     entry.used.store(true, Ordering::Relaxed);
                 }
                 return Some(Arc::clone(&entry.validated.principal));
             }
         }
-        // Its client, key or issuer is gone or another: it has to be validated anew.
+        // What it rests on is gone or another: it has to be validated anew.
         let mut shard = shard.write();
         if let Slot::Occupied(entry) = shard.entries.entry(hash)
-            && entry.get().generation.load(Ordering::Acquire) < snapshot.generation
+            && entry.get().stamp.get() < judging.stamp
         {
             let gone = entry.remove();
             shard.bytes -= gone.size();
@@ -157,14 +159,15 @@ impl Cache {
         None
     }
 
-    /// Remembers a token that was just validated under `snapshot`.
-    pub(crate) fn insert(&self, token: &[u8], validated: Validated, snapshot: &Snapshot, now: u64) {
+    /// Remembers a token that was just validated by `judging`.
+    pub(crate) fn insert(&self, token: &[u8], validated: Validated, judging: &Judging<'_>) {
         let entry = Entry {
             validated,
             token: token.into(),
-            generation: AtomicU64::new(snapshot.generation),
+            stamp: StampCell::new(judging.stamp),
             used: AtomicBool::new(false),
         };
+        let now = judging.now;
         let size = entry.size();
         if size > self.bounds.bytes || now >= entry.validated.ends {
             return;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::strict_json::{Object, Value};
+use super::json::{Object, Value};
 use crate::config::{Client, Clients};
 use crate::refusal::Reason;
 
@@ -24,6 +24,8 @@ pub(super) struct Claims {
     pub(super) scopes: Vec<Arc<str>>,
     /// Seconds since the epoch; the token is over from then on.
     pub(super) expires: u64,
+    pub(super) issued_at: Option<u64>,
+    pub(super) jti: Option<Box<str>>,
 }
 
 impl Claims {
@@ -40,8 +42,9 @@ impl Claims {
         if now >= expires {
             return Err(Reason::TokenExpired);
         }
-        for name in ["nbf", "iat"] {
-            if time(claims, name)?.is_some_and(|start| start > now + AHEAD_MAX) {
+        let issued_at = time(claims, "iat")?;
+        for start in [time(claims, "nbf")?, issued_at].into_iter().flatten() {
+            if start > now + AHEAD_MAX {
                 return Err(Reason::TokenNotYetValid);
             }
         }
@@ -49,7 +52,7 @@ impl Claims {
         if claims.find("cnf").is_some() {
             return Err(Reason::BindingUnsupported);
         }
-        text(claims, "jti")?;
+        let jti = text(claims, "jti")?.map(Into::into);
         let subject = text(claims, "sub")?.filter(|sub| !sub.is_empty());
         let subject = subject.ok_or(Reason::ClaimsMalformed)?;
         let id = text(claims, "client_id")?.ok_or(Reason::ClaimsMalformed)?;
@@ -74,6 +77,8 @@ impl Claims {
                 .cloned()
                 .collect(),
             expires,
+            issued_at,
+            jti,
         })
     }
 }

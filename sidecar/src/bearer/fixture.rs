@@ -10,6 +10,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use super::{Epoch, Judging};
+use crate::admin::Metrics;
 use crate::config::{
     Access, AccessLog, AdminUrl, Authority, Client, Clients, CorsOrigins, Drain, Endpoint, Limits,
     LogSettings, Rate, RouteSettings, SigningSource, Snapshot, TokenServer, UpstreamSettings,
@@ -150,6 +152,14 @@ fn limits() -> Limits {
             burst: 2000,
         },
     }
+}
+
+static EPOCH: LazyLock<Epoch> = LazyLock::new(Epoch::default);
+static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(1));
+
+/// Nothing changes but the snapshot.
+pub(super) fn judging(snapshot: &Snapshot, now: u64) -> Judging<'_> {
+    Judging::of(snapshot, &EPOCH, &METRICS, now)
 }
 
 pub(crate) fn kid() -> &'static str {

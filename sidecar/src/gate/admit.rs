@@ -9,7 +9,7 @@ use http::{HeaderValue, Method};
 use super::canonical::Canonical;
 use super::serve::Asked;
 use super::{Admitted, CanonicalRequest};
-use crate::bearer::{self, Principal};
+use crate::bearer::{self, Judging, Principal};
 use crate::body::{Arriving, RequestBody};
 use crate::config::{Access, RouteSettings};
 use crate::policy::{self, Source};
@@ -67,7 +67,8 @@ pub(super) fn admit(
 /// which others share with an attacker goes on working for them.
 fn authenticate(asked: &Asked<'_>, canonical: &Canonical) -> Result<Arc<Principal>, Refusal> {
     let shared = &asked.worker.shared;
-    let (snapshot, now) = (asked.snapshot, asked.unix_time);
+    let snapshot = asked.snapshot;
+    let judging = Judging::new(shared, snapshot, asked.unix_time);
     let budget = snapshot.limits.bearer_failures;
     let source = Source::from(asked.connection.peer.ip());
     let refuse = |reason: Reason| {
@@ -81,7 +82,7 @@ fn authenticate(asked: &Asked<'_>, canonical: &Canonical) -> Result<Arc<Principa
         Refusal::new(reason)
     };
     let token = bearer::find(&canonical.head.headers, snapshot.limits.token).map_err(refuse)?;
-    if let Some(principal) = shared.tokens.find(token, snapshot, now) {
+    if let Some(principal) = shared.tokens.find(token, &judging) {
         asked.counters.cache_hit();
         return Ok(principal);
     }
@@ -89,9 +90,9 @@ fn authenticate(asked: &Asked<'_>, canonical: &Canonical) -> Result<Arc<Principa
         return Err(Refusal::new(Reason::BearerFailuresSpent).retry_after(wait));
     }
     asked.counters.cache_miss();
-    let validated = bearer::validate(token, snapshot, &shared.metrics, now).map_err(refuse)?;
+    let validated = bearer::validate(token, &judging).map_err(refuse)?;
     let principal = Arc::clone(&validated.principal);
-    shared.tokens.insert(token, validated, snapshot, now);
+    shared.tokens.insert(token, validated, &judging);
     Ok(principal)
 }
 

@@ -134,6 +134,7 @@ async fn accept(listener: TcpListener, worker: Arc<Worker>) {
             peer,
             local: stream.local_addr().unwrap(),
             tls: true,
+            certificate: None,
         };
         tokio::spawn(async move {
             let service = service_fn(|request| {

@@ -14,6 +14,8 @@ use jsonwebtoken::jwk::{
 use ring::digest;
 use rustls_pki_types::CertificateDer;
 
+use super::thumbprint;
+
 /// A public document as it is served: bytes and their validator.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -36,15 +38,11 @@ impl Document {
 
 /// The public JWK of an RSA key, with its certificates when it has any.
 pub(super) fn jwk(modulus: &[u8], exponent: &[u8], chain: &[CertificateDer<'_>]) -> Jwk {
-    let n = URL_SAFE_NO_PAD.encode(modulus);
-    let e = URL_SAFE_NO_PAD.encode(exponent);
     let leaf = chain.first();
-    let kid = leaf.map_or_else(|| thumbprint(&n, &e), |leaf| certificate_kid(leaf));
-    Jwk {
+    let mut jwk = Jwk {
         common: CommonParameters {
             public_key_use: Some(PublicKeyUse::Signature),
             key_algorithm: Some(KeyAlgorithm::RS256),
-            key_id: Some(kid),
             // RFC 7517 §4.7: x5c is base64, not base64url.
             x509_chain: leaf.map(|_| chain.iter().map(|one| STANDARD.encode(one)).collect()),
             x509_sha1_fingerprint: leaf.map(|leaf| URL_SAFE_NO_PAD.encode(sha1(leaf))),
@@ -52,16 +50,15 @@ pub(super) fn jwk(modulus: &[u8], exponent: &[u8], chain: &[CertificateDer<'_>])
         },
         algorithm: AlgorithmParameters::RSA(RSAKeyParameters {
             key_type: RSAKeyType::RSA,
-            n,
-            e,
+            n: URL_SAFE_NO_PAD.encode(modulus),
+            e: URL_SAFE_NO_PAD.encode(exponent),
         }),
-    }
-}
-
-/// RFC 7638 §3: the required members, in lexical order, without whitespace.
-fn thumbprint(n: &str, e: &str) -> String {
-    let members = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
-    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, members.as_bytes()))
+    };
+    jwk.common.key_id = match leaf {
+        Some(leaf) => Some(certificate_kid(leaf)),
+        None => thumbprint(&jwk).map(|hash| URL_SAFE_NO_PAD.encode(hash)),
+    };
+    jwk
 }
 
 /// The form that tokens of the other product carry: the certificate's SHA-1 in upper-case hex,

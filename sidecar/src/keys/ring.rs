@@ -8,19 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::rsa::{KeyPair, PublicKeyComponents};
-use aws_lc_rs::signature::{
-    KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
-};
+use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
+use jsonwebtoken::jwk::Jwk;
 use rustls_pki_types::PrivateKeyDer;
 
 use super::der::Kind;
 use super::jwks::{self, Document};
 use super::retired::{History, LIFETIME_MAX};
-use super::{Error, Material, generated};
+use super::{Algorithm, Error, Material, VerifyingKey, generated};
 use crate::config::SigningSource;
 
 /// The keys of our own issuer.
@@ -29,7 +27,7 @@ pub struct KeyRing {
     /// `base64url(header).`, the same for every token of this key.
     header: Box<str>,
     /// The active key first.
-    keys: Vec<VerifyingKey>,
+    keys: Vec<RingKey>,
     /// The key set with retired keys, each with the instant (seconds) before which it is right: a
     /// retired key leaves the set without a reload.
     documents: Vec<(u64, Document)>,
@@ -41,14 +39,12 @@ pub struct KeyRing {
     recorded: AtomicBool,
 }
 
-/// A public key, parsed once.
-pub(crate) struct VerifyingKey {
+/// A public key of the ring.
+pub(crate) struct RingKey {
     kid: Box<str>,
-    parsed: ParsedPublicKey,
+    verifying: VerifyingKey,
     /// Seconds since the epoch; `None` for the active key.
     retires: Option<u64>,
-    /// What tells two keys with the same `kid` apart.
-    fingerprint: [u8; 32],
 }
 
 impl std::fmt::Debug for KeyRing {
@@ -105,14 +101,14 @@ impl KeyRing {
         let history = succession(before, jwk.clone(), longest_lifetime.as_secs(), now);
         let known = history == recorded;
 
-        let active = VerifyingKey::parse(&jwk, None).ok_or_else(rejected)?;
+        let active = RingKey::parse(&jwk, None).ok_or_else(rejected)?;
         let header = header(&jwk);
         let mut keys = vec![active];
         keys.extend(
             history
                 .retired
                 .iter()
-                .filter_map(|one| VerifyingKey::parse(&one.key, Some(one.until))),
+                .filter_map(|one| RingKey::parse(&one.key, Some(one.until))),
         );
         Ok(Self {
             signer,
@@ -153,7 +149,7 @@ impl KeyRing {
     }
 
     /// The key of that id, if its tokens may still live at `now` (seconds).
-    pub(crate) fn find(&self, kid: &str, now: u64) -> Option<&VerifyingKey> {
+    pub(crate) fn find(&self, kid: &str, now: u64) -> Option<&RingKey> {
         self.keys
             .iter()
             .find(|key| *key.kid == *kid && key.retires.is_none_or(|end| now < end))
@@ -189,53 +185,21 @@ impl KeyRing {
     }
 }
 
-impl VerifyingKey {
-    pub(crate) fn parse(jwk: &Jwk, retires: Option<u64>) -> Option<Self> {
-        let AlgorithmParameters::RSA(rsa) = &jwk.algorithm else {
-            return None;
-        };
-        let modulus = URL_SAFE_NO_PAD.decode(&rsa.n).ok()?;
-        let exponent = URL_SAFE_NO_PAD.decode(&rsa.e).ok()?;
-        let bits = super::der::bits(&modulus);
-        if !(super::RSA_BITS_MIN..=super::RSA_BITS_MAX).contains(&bits) {
-            return None;
-        }
-        let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
-        hash.update(rsa.n.as_bytes());
-        hash.update(b".");
-        hash.update(rsa.e.as_bytes());
-        let mut fingerprint = [0; 32];
-        fingerprint.copy_from_slice(hash.finish().as_ref());
+impl RingKey {
+    fn parse(jwk: &Jwk, retires: Option<u64>) -> Option<Self> {
         Some(Self {
             kid: jwk.common.key_id.as_deref()?.into(),
-            parsed: PublicKeyComponents {
-                n: &modulus[..],
-                e: &exponent[..],
-            }
-            .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-            .ok()?,
+            verifying: VerifyingKey::parse(jwk, Algorithm::RS256).ok()?,
             retires,
-            fingerprint,
         })
     }
 
-    /// Whether `signature` is this key's over `message`, by RS256.
-    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.parsed.verify_sig(message, signature).is_ok()
-    }
-
-    /// The one algorithm that this key verifies.
-    #[expect(clippy::unused_self, reason = "keys of other kinds will have others")]
-    pub(crate) fn algorithm(&self) -> &'static str {
-        "RS256"
+    pub(crate) fn verifying(&self) -> &VerifyingKey {
+        &self.verifying
     }
 
     pub(crate) fn kid(&self) -> &str {
         &self.kid
-    }
-
-    pub(crate) fn fingerprint(&self) -> &[u8; 32] {
-        &self.fingerprint
     }
 
     /// Seconds since the epoch from which on its tokens are refused.

@@ -245,6 +245,7 @@ impl Accepter {
             peer,
             local,
             tls: self.tls,
+            certificate: None,
         };
         let Some((other, load)) = self.handover.better_than(&self.open) else {
             return self.serve(tcp, connection, seat);

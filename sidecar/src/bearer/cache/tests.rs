@@ -3,19 +3,21 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::super::fixture::{
-    NOW, client, clients, good_claims, ring, snapshot, token, token_of, with,
+    NOW, client, clients, good_claims, judging, ring, snapshot, token, token_of, with,
 };
 use super::super::validate;
 use super::*;
-use crate::admin::Metrics;
+use crate::config::Snapshot;
 
 fn remember(cache: &Cache, token: &str, snapshot: &Snapshot) {
-    let validated = validate(token.as_bytes(), snapshot, &Metrics::new(1), NOW).unwrap();
-    cache.insert(token.as_bytes(), validated, snapshot, NOW);
+    let validated = validate(token.as_bytes(), &judging(snapshot, NOW)).unwrap();
+    cache.insert(token.as_bytes(), validated, &judging(snapshot, NOW));
 }
 
 fn found(cache: &Cache, token: &str, snapshot: &Snapshot, now: u64) -> bool {
-    cache.find(token.as_bytes(), snapshot, now).is_some()
+    cache
+        .find(token.as_bytes(), &judging(snapshot, now))
+        .is_some()
 }
 
 #[test]
@@ -34,10 +36,17 @@ fn the_whole_token_is_compared() {
     for place in [0, 10, token.len() / 2, token.len() - 1] {
         let mut other = token.clone().into_bytes();
         other[place] ^= 1;
-        assert!(cache.find(&other, &snapshot, NOW).is_none(), "{place}");
+        assert!(
+            cache.find(&other, &judging(&snapshot, NOW)).is_none(),
+            "{place}"
+        );
     }
-    assert!(cache.find(&token.as_bytes()[1..], &snapshot, NOW).is_none());
-    assert!(cache.find(b"", &snapshot, NOW).is_none());
+    assert!(
+        cache
+            .find(&token.as_bytes()[1..], &judging(&snapshot, NOW))
+            .is_none()
+    );
+    assert!(cache.find(b"", &judging(&snapshot, NOW)).is_none());
 }
 
 #[test]
@@ -101,11 +110,15 @@ fn cache_is_bounded_and_keeps_what_is_used() {
     let cache = Cache::bounded(bounds);
     let used = token();
     remember(&cache, &used, &snapshot);
-    let validated = validate(used.as_bytes(), &snapshot, &Metrics::new(1), NOW).unwrap();
+    let validated = validate(used.as_bytes(), &judging(&snapshot, NOW)).unwrap();
     for number in 0..10_000 {
         assert!(found(&cache, &used, &snapshot, NOW), "{number}");
         let token = format!("token number {number} is as good as any other");
-        cache.insert(token.as_bytes(), validated.clone(), &snapshot, NOW);
+        cache.insert(
+            token.as_bytes(),
+            validated.clone(),
+            &judging(&snapshot, NOW),
+        );
         if number % 1000 == 0 {
             assert!(cache.len() <= 4 * SHARDS);
         }
@@ -126,10 +139,14 @@ fn bytes_are_bounded_and_counted_right() {
         entries: 1000,
         bytes: 4096,
     });
-    let validated = validate(token().as_bytes(), &snapshot, &Metrics::new(1), NOW).unwrap();
+    let validated = validate(token().as_bytes(), &judging(&snapshot, NOW)).unwrap();
     for number in 0..1000 {
         let token = format!("{}{number}", "x".repeat(1000));
-        cache.insert(token.as_bytes(), validated.clone(), &snapshot, NOW);
+        cache.insert(
+            token.as_bytes(),
+            validated.clone(),
+            &judging(&snapshot, NOW),
+        );
     }
     for shard in &cache.shards {
         let shard = shard.read();
@@ -139,7 +156,7 @@ fn bytes_are_bounded_and_counted_right() {
     }
     let huge = "x".repeat(5000);
     let before = cache.len();
-    cache.insert(huge.as_bytes(), validated, &snapshot, NOW);
+    cache.insert(huge.as_bytes(), validated, &judging(&snapshot, NOW));
     assert_eq!(cache.len(), before, "what does not fit is not kept");
 }
 
@@ -149,10 +166,14 @@ fn a_token_that_is_over_makes_room() {
     let cache = Cache::new();
     let short = token_of(&with(good_claims(), json!({"exp": NOW + 1})));
     remember(&cache, &short, &snapshot);
-    let validated = validate(token().as_bytes(), &snapshot, &Metrics::new(1), NOW).unwrap();
+    let validated = validate(token().as_bytes(), &judging(&snapshot, NOW)).unwrap();
     for number in 0..1000 {
         let token = format!("token number {number} is as good as any other");
-        cache.insert(token.as_bytes(), validated.clone(), &snapshot, NOW + 1);
+        cache.insert(
+            token.as_bytes(),
+            validated.clone(),
+            &judging(&snapshot, NOW + 1),
+        );
     }
     assert_eq!(cache.len(), 1000);
 }

@@ -1,5 +1,7 @@
 //! A compact JWS to its parts, and the protected header's rules.
 //!
+//! Access tokens, client assertions and `DPoP` proofs all come this way.
+//!
 //! Rules: RFC 7515 §5.2 and §7.1, RFC 8725 §3.1–3.2, RFC 9068 §4. Every segment is canonical
 //! base64url without padding: one token has one spelling. `jwk`, `jku`, `x5u` and `x5c` are not
 //! looked at: keys come from us, never from the token.
@@ -7,20 +9,22 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::strict_json::{Object, Value};
+use super::json::{Object, Value};
+use crate::keys::Algorithm;
 use crate::refusal::Reason;
 
-/// A token taken apart; nothing in it is believed yet.
-pub(super) struct Parts<'a> {
-    pub(super) header: Object,
+/// A JWS taken apart; nothing in it is believed yet.
+pub(crate) struct Compact<'a> {
+    pub(crate) header: Object,
     /// Header and claims as signed.
-    pub(super) signed: &'a str,
+    pub(crate) signed: &'a str,
     claims: &'a str,
     signature: &'a str,
 }
 
-impl<'a> Parts<'a> {
-    pub(super) fn split(token: &'a str) -> Result<Self, Reason> {
+impl<'a> Compact<'a> {
+    /// Takes it apart, and refuses what no JWS of any kind may have here.
+    pub(crate) fn split(token: &'a str) -> Result<Self, Reason> {
         let (signed, signature) = token.rsplit_once('.').ok_or(Reason::TokenMalformed)?;
         let (header, claims) = signed.split_once('.').ok_or(Reason::TokenMalformed)?;
         if claims.contains('.') || claims.is_empty() || signature.is_empty() {
@@ -28,6 +32,11 @@ impl<'a> Parts<'a> {
         }
         let header = decode(header).ok_or(Reason::TokenMalformed)?;
         let header = Object::parse(&header).ok_or(Reason::TokenHeaderMalformed)?;
+        // RFC 7515 §4.1.11: no extension is understood here, so none may be demanded. RFC 7797 §3:
+        // an unencoded payload is such an extension, and only valid with `crit`.
+        if header.find("crit").is_some() || header.find("b64").is_some() {
+            return Err(Reason::CriticalRefused);
+        }
         Ok(Self {
             header,
             signed,
@@ -36,50 +45,46 @@ impl<'a> Parts<'a> {
         })
     }
 
-    pub(super) fn signature(&self) -> Result<Vec<u8>, Reason> {
+    /// The signature's bytes.
+    pub(crate) fn signature(&self) -> Result<Vec<u8>, Reason> {
         decode(self.signature).ok_or(Reason::TokenMalformed)
     }
 
-    /// The claims, to be called once the signature is good.
-    pub(super) fn claims(&self) -> Result<Object, Reason> {
+    /// The claims. Until the signature was found good they may choose a key, and nothing else.
+    pub(crate) fn claims(&self) -> Result<Object, Reason> {
         let json = decode(self.claims).ok_or(Reason::TokenMalformed)?;
         Object::parse(&json).ok_or(Reason::ClaimsMalformed)
     }
 
-    /// The header's rules that do not depend on the key; gives the `kid`.
-    pub(super) fn kid(&self) -> Result<&str, Reason> {
-        let header = &self.header;
-        // RFC 7515 §4.1.11: no extension is understood here, so none may be demanded.
-        if header.find("crit").is_some() {
-            return Err(Reason::CriticalRefused);
-        }
-        // RFC 7797 §3: an unencoded payload is such an extension, and only valid with `crit`.
-        if header.find("b64").is_some() {
-            return Err(Reason::CriticalRefused);
-        }
-        match header.find("typ") {
-            Some(Value::String(typ)) if is_access_token(typ) => {}
-            Some(_) | None => return Err(Reason::TokenTypeRefused),
-        }
-        match header.find("kid") {
-            Some(Value::String(kid)) => Ok(kid),
+    /// Whether `typ` is the media type `application/<name>` (RFC 7515 §4.1.9: without case, the
+    /// prefix left out or not).
+    pub(crate) fn is_of_type(&self, name: &str) -> bool {
+        let Some(Value::String(typ)) = self.header.find("typ") else {
+            return false;
+        };
+        let bare = match typ.split_at_checked(12) {
+            Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
+            _ => typ,
+        };
+        bare.eq_ignore_ascii_case(name)
+    }
+
+    /// The `kid`, if there is one.
+    pub(crate) fn kid(&self) -> Result<Option<&str>, Reason> {
+        match self.header.find("kid") {
+            Some(Value::String(kid)) => Ok(Some(kid)),
             Some(_) => Err(Reason::TokenHeaderMalformed),
-            None => Err(Reason::KeyUnknown),
+            None => Ok(None),
         }
     }
 
-    /// `alg` is exactly the key's: never `none`, never a secret's algorithm for a public key.
-    pub(super) fn check_algorithm(&self, of_key: &str) -> Result<(), Reason> {
+    /// `alg`: never `none`, never a secret's algorithm, for there is no such [`Algorithm`].
+    pub(crate) fn algorithm(&self) -> Result<Algorithm, Reason> {
         match self.header.find("alg") {
-            Some(Value::String(alg)) if alg == of_key => Ok(()),
+            Some(Value::String(alg)) => Algorithm::named(alg).ok_or(Reason::AlgorithmRefused),
             Some(_) | None => Err(Reason::AlgorithmRefused),
         }
     }
-}
-
-/// RFC 9068 §4, RFC 7515 §4.1.9: a media type, which has no case, `application/` left out or not.
-fn is_access_token(typ: &str) -> bool {
-    typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
 }
 
 /// Without padding, without whitespace, with the unused bits zero.
@@ -121,8 +126,8 @@ mod tests {
             "e30.e30.e30.e30",
             ".e30.e30",
         ] {
-            assert!(Parts::split(token).is_err(), "{token:?}");
+            assert!(Compact::split(token).is_err(), "{token:?}");
         }
-        assert!(Parts::split("e30.e30.e30").is_ok());
+        assert!(Compact::split("e30.e30.e30").is_ok());
     }
 }

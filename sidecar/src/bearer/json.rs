@@ -13,7 +13,7 @@ const MEMBERS_MAX: usize = 64;
 
 /// A JSON value whose objects have no name twice.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     Integer(i64),
@@ -26,18 +26,18 @@ pub(super) enum Value {
 
 /// Members in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Object(Vec<(String, Value)>);
+pub(crate) struct Object(Vec<(String, Value)>);
 
 impl Object {
     /// The whole of `json` is one object.
-    pub(super) fn parse(json: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(json: &[u8]) -> Option<Self> {
         match serde_json::from_slice(json) {
             Ok(Value::Object(object)) => Some(object),
             Ok(_) | Err(_) => None,
         }
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn find(&self, name: &str) -> Option<&Value> {
         self.0
             .iter()
             .find(|(known, _)| known == name)
