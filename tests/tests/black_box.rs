@@ -6,6 +6,7 @@
 )]
 
 mod admin;
+mod attacks;
 mod bearer;
 mod both;
 mod broken_config;
