@@ -181,5 +181,7 @@ pub(crate) fn validate(token: &[u8], judging: &Judging<'_>) -> Result<Validated,
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(fuzzing)]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;

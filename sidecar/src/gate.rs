@@ -52,6 +52,8 @@ pub struct Admitted {
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
+#[cfg(fuzzing)]
+pub mod fuzz;
 #[cfg(test)]
 pub(crate) mod rig;
 #[cfg(test)]

@@ -16,3 +16,6 @@ pub use memory::SecretMemory;
 
 pub(crate) use discovery::{Published, document};
 pub(crate) use token::{Exchange, outcome};
+
+#[cfg(fuzzing)]
+pub mod fuzz;
