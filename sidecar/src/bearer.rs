@@ -11,6 +11,7 @@ mod epoch;
 mod json;
 mod jws;
 mod token68;
+mod validator;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 pub use cache::Cache;
 pub use epoch::Epoch;
+pub use validator::Validator;
 
 pub(crate) use cache::Validated;
 pub(crate) use token68::find;
