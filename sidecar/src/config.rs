@@ -10,6 +10,7 @@
 //! Elsewhere: reading JSON with comments and positions (crate `settings`).
 
 mod checks;
+mod client_certificates;
 mod clients;
 mod draft;
 mod edge;
@@ -27,6 +28,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use client_certificates::ClientCertificates;
 pub use clients::{Client, ClientCredential, Clients};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
 pub use key_files::{CertificateSource, SigningSource};

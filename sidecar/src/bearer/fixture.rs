@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use super::{Epoch, Judging};
 use crate::admin::Metrics;
 use crate::config::{
-    Access, AccessLog, AdminUrl, Authority, Client, Clients, CorsOrigins, Drain, Endpoint, Limits,
-    LogSettings, Rate, RouteSettings, SigningSource, Snapshot, TokenServer, UpstreamSettings,
+    Access, AccessLog, AdminUrl, Authority, Client, ClientCertificates, Clients, CorsOrigins,
+    Drain, Endpoint, Limits, LogSettings, Rate, RouteSettings, SigningSource, Snapshot,
+    TokenServer, UpstreamSettings,
 };
 use crate::keys::{KeyRing, Material, Secret};
 use crate::policy::Operations;
@@ -83,6 +84,7 @@ pub(crate) fn snapshot() -> Snapshot {
             base: BASE.into(),
         },
         certificate: None,
+        client_certificates: ClientCertificates::default(),
         token_server: Some(TokenServer {
             keys: Arc::clone(&KEYS.ring),
             clients: clients(registered),

@@ -64,6 +64,13 @@ pub struct Client {
     pub token_lifetime: Duration,
 }
 
+impl Client {
+    /// Whether the listener has to ask for certificates because of this client.
+    pub(super) fn uses_certificate(&self) -> bool {
+        false
+    }
+}
+
 /// Scopes without repetition.
 pub(super) fn scopes(texts: &[Text], reading: &mut Reading) -> Vec<Arc<str>> {
     let mut scopes: Vec<Arc<str>> = Vec::with_capacity(texts.len());

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use settings::{Mark, Object, Reading};
 
+use super::client_certificates::ClientCertificatesDraft;
 use super::clients::Registered;
 use super::key_files::KeyFiles;
 use super::{
@@ -23,6 +24,7 @@ pub(super) struct Draft {
     pub(super) path_base: Box<str>,
     pub(super) authority: Authority,
     pub(super) certificate: Option<KeyFiles>,
+    pub(super) client_certificates: ClientCertificatesDraft,
     /// `None` with `DisableOpenIddictServer`.
     pub(super) token_server: Option<TokenServerDraft>,
     pub(super) disabled_mark: Mark,
@@ -86,6 +88,7 @@ impl Draft {
             path_base,
             authority,
             certificate: KeyFiles::read(root, reading),
+            client_certificates: ClientCertificatesDraft::read(root, reading),
             token_server: TokenServerDraft::read(root, in_code, reading),
             disabled_mark: at("DisableOpenIddictServer"),
             routes: routes::read(root, reading),
