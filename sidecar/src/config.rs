@@ -12,6 +12,7 @@
 mod checks;
 mod client_certificates;
 mod clients;
+mod dpop;
 mod draft;
 mod edge;
 mod key_files;
@@ -29,7 +30,8 @@ mod watch;
 mod tests;
 
 pub use client_certificates::ClientCertificates;
-pub use clients::{Client, ClientCredential, Clients};
+pub use clients::{BoundTokens, Client, ClientCredential, Clients};
+pub use dpop::{Dpop, NonceDemand};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
 pub use key_files::{CertificateSource, SigningSource};
 pub use live::{Live, ReloadStatus};

@@ -14,6 +14,7 @@ mod headers;
 mod host;
 mod log;
 mod path;
+mod possession;
 mod prepared;
 mod query;
 mod route;
@@ -42,6 +43,8 @@ pub struct CanonicalRequest {
     /// The client's address as far as trusted.
     pub(crate) client_address: std::net::IpAddr,
     pub(crate) tls: bool,
+    /// There is a `DPoP` header, which is not for the engine.
+    pub(crate) proof: bool,
 }
 
 /// Only the gate makes one: nothing unchecked leaves through `upstream`.

@@ -83,6 +83,12 @@ pub static ROOT: Keys = Keys {
             "TLS certificates of clients.",
         ),
         Key::new(
+            "Dpop",
+            Kind::Object(&bound::DPOP),
+            None,
+            "Proofs of possession (RFC 9449), which bind tokens to keys of their clients.",
+        ),
+        Key::new(
             "DisableOpenIddictServer",
             Kind::Bool,
             Some("true"),

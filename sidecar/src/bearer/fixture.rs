@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use super::{Epoch, Judging};
 use crate::admin::Metrics;
 use crate::config::{
-    Access, AccessLog, AdminUrl, Authority, Client, ClientCertificates, Clients, CorsOrigins,
-    Drain, Endpoint, Limits, LogSettings, Rate, RouteSettings, SigningSource, Snapshot,
-    TokenServer, UpstreamSettings,
+    Access, AccessLog, AdminUrl, Authority, BoundTokens, Client, ClientCertificates, Clients,
+    CorsOrigins, Dpop, Drain, Endpoint, Limits, LogSettings, Rate, RouteSettings, SigningSource,
+    Snapshot, TokenServer, UpstreamSettings,
 };
 use crate::keys::{KeyRing, Material, Secret};
 use crate::policy::Operations;
@@ -54,6 +54,7 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
         operations: Operations::parse(operations).unwrap(),
         audience: "WorkflowApi".into(),
         token_lifetime: Duration::from_secs(3600),
+        bound_tokens: BoundTokens::AsOffered,
     }
 }
 
@@ -85,6 +86,7 @@ pub(crate) fn snapshot() -> Snapshot {
         },
         certificate: None,
         client_certificates: ClientCertificates::default(),
+        dpop: Dpop::default(),
         token_server: Some(TokenServer {
             keys: Arc::clone(&KEYS.ring),
             clients: clients(registered),

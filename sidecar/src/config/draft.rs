@@ -11,8 +11,8 @@ use super::client_certificates::ClientCertificatesDraft;
 use super::clients::Registered;
 use super::key_files::KeyFiles;
 use super::{
-    AdminUrl, Authority, ClientCredential, CorsOrigins, Drain, Limits, ListenUrl, LogSettings,
-    RouteSettings, UpstreamSettings, routes, urls,
+    AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
+    LogSettings, RouteSettings, UpstreamSettings, routes, urls,
 };
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -25,6 +25,7 @@ pub(super) struct Draft {
     pub(super) authority: Authority,
     pub(super) certificate: Option<KeyFiles>,
     pub(super) client_certificates: ClientCertificatesDraft,
+    pub(super) dpop: Dpop,
     /// `None` with `DisableOpenIddictServer`.
     pub(super) token_server: Option<TokenServerDraft>,
     pub(super) disabled_mark: Mark,
@@ -89,6 +90,7 @@ impl Draft {
             authority,
             certificate: KeyFiles::read(root, reading),
             client_certificates: ClientCertificatesDraft::read(root, reading),
+            dpop: Dpop::read(root, reading),
             token_server: TokenServerDraft::read(root, in_code, reading),
             disabled_mark: at("DisableOpenIddictServer"),
             routes: routes::read(root, reading),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Drain, Limits, ListenUrl,
+    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
     LogSettings, RouteSettings, UpstreamSettings,
 };
 use crate::keys::KeyRing;
@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub certificate: Option<Arc<Certificate>>,
     /// Whether clients are asked for certificates, and who vouches for them.
     pub client_certificates: ClientCertificates,
+    /// How proofs of possession are judged.
+    pub dpop: Dpop,
     /// `None` with `DisableOpenIddictServer`.
     pub token_server: Option<TokenServer>,
     /// What is forwarded; the longest prefix counts.

@@ -165,6 +165,7 @@ fn finish(
         authority: draft.authority,
         certificate,
         client_certificates,
+        dpop: draft.dpop,
         token_server,
         routes: draft.routes,
         upstream: draft.upstream,

@@ -1,8 +1,9 @@
 //! `POST /connect/token`: the client credentials grant.
 //!
-//! method ─▶ form ─▶ grant type ─▶ client ─▶ resource ─▶ scope ─▶ token. Every answer, good or bad,
+//! method ─▶ form ─▶ grant type ─▶ client ─▶ resource ─▶ scope ─▶ binding ─▶ token. Every answer, good or bad,
 //! is kept out of caches (RFC 6749 §5.1).
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -18,9 +19,11 @@ use super::form::{self, Form};
 use super::memory::{Attempt, SecretMemory};
 use super::mint::{mint, whole_seconds};
 use crate::admin::TokenOutcome;
+use crate::bearer::{Binding, DPOP, Proofs, Wanted};
 use crate::body::ResponseBody;
-use crate::config::{Client, Snapshot};
-use crate::refusal::{Reason, Refusal};
+use crate::config::{BoundTokens, Client, NonceDemand, Snapshot};
+use crate::listener::ClientCertificate;
+use crate::refusal::{DPOP_NONCE, Reason, Refusal};
 
 /// What a token request is judged by.
 pub(crate) struct Exchange<'a> {
@@ -28,6 +31,11 @@ pub(crate) struct Exchange<'a> {
     /// The one `resource` that is known.
     pub(crate) resource: &'a str,
     pub(crate) memory: &'a SecretMemory,
+    pub(crate) proofs: &'a Proofs,
+    /// Of the connection.
+    pub(crate) certificate: Option<&'a ClientCertificate>,
+    /// As the client sent it.
+    pub(crate) path: &'a str,
     pub(crate) address: IpAddr,
     pub(crate) arrived: Instant,
     /// Seconds since the epoch.
@@ -80,19 +88,66 @@ impl Exchange<'_> {
         let client = self
             .memory
             .authenticate(&credentials, &server.clients, &attempt)?;
-        if form.resource.iter().any(|one| *one != self.resource) {
-            return Err(Reason::ResourceUnknown.into());
-        }
+        resources(&form.resource, self.resource)?;
         let scope = scope(form.scope.as_deref(), client)?;
+        // Last: a request that is refused uses no proof up.
+        let (binding, next_nonce) = self.binding(head, client)?;
         let issuer = &self.snapshot.authority.issuer;
-        let token = mint(&server.keys, issuer, client, &scope, self.unix_time)
-            .map_err(|fault| Refusal::new(Reason::SigningFailed).with_detail(fault.to_string()))?;
-        Ok(response(&Granted {
+        let token = mint(
+            &server.keys,
+            issuer,
+            client,
+            &scope,
+            &binding,
+            self.unix_time,
+        )
+        .map_err(|fault| Refusal::new(Reason::SigningFailed).with_detail(fault.to_string()))?;
+        let mut response = response(&Granted {
             access_token: &token,
-            token_type: "Bearer",
+            // RFC 9449 §5; a token bound to a certificate stays `Bearer` (RFC 8705 §3).
+            token_type: if binding.key.is_some() {
+                "DPoP"
+            } else {
+                "Bearer"
+            },
             expires_in: whole_seconds(client.token_lifetime),
             scope: &scope,
-        }))
+        });
+        if let Some(nonce) = next_nonce.and_then(|nonce| HeaderValue::try_from(&*nonce).ok()) {
+            response.headers_mut().insert(&DPOP_NONCE, nonce);
+        }
+        Ok(response)
+    }
+
+    /// What the token is bound to, with a nonce for the client's next proof.
+    fn binding(
+        &self,
+        head: &Parts,
+        client: &Client,
+    ) -> Result<(Binding, Option<Box<str>>), Refusal> {
+        let dpop = &self.snapshot.dpop;
+        let mut binding = Binding::default();
+        let mut next_nonce = None;
+        let proof = head.headers.contains_key(&DPOP);
+        if proof || dpop.required || client.bound_tokens == BoundTokens::Dpop {
+            let wanted = Wanted {
+                snapshot: self.snapshot,
+                method: &head.method,
+                path: self.path,
+                token: None,
+                client: &client.id,
+                nonce: dpop.nonce != NonceDemand::Never,
+                now: self.unix_time,
+            };
+            let proven = self.proofs.verify(&head.headers, &wanted)?;
+            binding.key = Some(proven.key);
+            next_nonce = proven.next_nonce;
+        }
+        if client.bound_tokens == BoundTokens::Certificate {
+            let own = self.certificate.ok_or(Reason::ClientCertificateNeeded)?;
+            binding.certificate = Some(own.thumbprint);
+        }
+        Ok((binding, next_nonce))
     }
 }
 
@@ -115,6 +170,34 @@ fn scope(asked: Option<&str>, client: &Client) -> Result<String, Reason> {
         return Err(Reason::ScopeUnknown);
     }
     Ok(granted.join(" "))
+}
+
+/// RFC 8707 §2: every `resource` is an absolute URI without a fragment, and here the one that is
+/// known; it may stand more than once.
+fn resources(asked: &[Cow<'_, str>], known: &str) -> Result<(), Reason> {
+    for one in asked {
+        if one == known {
+            continue;
+        }
+        let uri = one.split_once(':').is_some_and(|(scheme, rest)| {
+            // RFC 3986 §3.1 and §4.3.
+            let mut letters = scheme.bytes();
+            letters
+                .next()
+                .is_some_and(|first| first.is_ascii_alphabetic())
+                && letters.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+                && !rest.is_empty()
+                && rest
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+        });
+        return Err(if uri {
+            Reason::ResourceUnknown
+        } else {
+            Reason::ResourceMalformed
+        });
+    }
+    Ok(())
 }
 
 fn response(granted: &Granted<'_>) -> Response<ResponseBody> {
@@ -140,7 +223,7 @@ pub(crate) fn outcome(answer: &Result<Response<ResponseBody>, Refusal>) -> Token
         | Reason::ClientCredentialsMissing
         | Reason::ClientCredentialsWrong => TokenOutcome::InvalidClient,
         Reason::ScopeUnknown => TokenOutcome::InvalidScope,
-        Reason::ResourceUnknown => TokenOutcome::InvalidTarget,
+        Reason::ResourceUnknown | Reason::ResourceMalformed => TokenOutcome::InvalidTarget,
         Reason::SecretFailuresSpent => TokenOutcome::TooManyFailures,
         Reason::FormTooLarge => TokenOutcome::BodyTooLarge,
         Reason::MethodNotAllowed => TokenOutcome::MethodNotAllowed,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use settings::{Fault, Mark, Object, Reading};
 
 use super::secrets::secrets;
-use super::{Client, ClientCredential, Clients, WORKFLOW_API, scopes};
+use super::{BoundTokens, Client, ClientCredential, Clients, WORKFLOW_API, scopes};
 use crate::policy::Operations;
 
 /// All clients of a reading, and what later checks need to know of them.
@@ -90,6 +90,11 @@ fn read_client(
     let operations = operations(object, reading);
     let audience = object.text(reading, "Audience");
     let lifetime = object.optional_duration(reading, "TokenLifetime");
+    let bound_tokens = match object.choice(reading, "BoundTokens").map(|one| one.value) {
+        Some("dpop") => BoundTokens::Dpop,
+        Some("certificate") => BoundTokens::Certificate,
+        Some(_) | None => BoundTokens::AsOffered,
+    };
     let Some(id) = id else {
         if object.key_mark("ClientId").is_none() {
             let fault = Fault::error(object.mark(), "a client has no `ClientId`");
@@ -104,6 +109,7 @@ fn read_client(
         operations,
         audience: audience.map_or(WORKFLOW_API.into(), |text| text.value.into()),
         token_lifetime: lifetime.map_or(default_lifetime, |lifetime| lifetime.value),
+        bound_tokens,
     };
     Some((client, id.mark, sample))
 }
