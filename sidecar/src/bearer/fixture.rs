@@ -219,6 +219,13 @@ pub(crate) fn signed(header: &str, claims: &str) -> String {
     format!("{message}.{signature}")
 }
 
+/// Modulus and exponent of the key that signs, as its JWK has them.
+pub(crate) fn public_key() -> (String, String) {
+    let set: Value = serde_json::from_slice(&KEYS.ring.jwks(NOW).body).unwrap();
+    let member = |name: &str| set["keys"][0][name].as_str().unwrap().to_owned();
+    (member("n"), member("e"))
+}
+
 pub(crate) fn signature(message: &[u8]) -> Vec<u8> {
     let signer = &KEYS.signer;
     let mut signature = vec![0; signer.public_modulus_len()];
