@@ -3,7 +3,8 @@
 //! Honest requests are due at fixed instants, and each one's time counts from the instant at which
 //! it was due, so that a server which stalls is not spared the requests that it kept waiting.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -19,9 +20,10 @@ use tokio_rustls::TlsConnector;
 
 use crate::Result;
 use crate::keys::Keys;
-use crate::load::{Target, finish, http1_connection, request};
+use crate::load::Target;
 use crate::peers::own;
 use crate::report::{median, rate};
+use crate::serve::ANSWER;
 use crate::sidecar::{self, Sidecar};
 use crate::tokens::mint_like;
 
@@ -87,18 +89,15 @@ pub fn run(keys: &Keys, rounds: usize) -> Result<Found> {
             Ok(HeaderValue::try_from(format!("Bearer {signed}AAAAAAAA"))?)
         })
         .collect::<Result<_>>()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let (mut quiet, mut flooded, mut floods) = (Vec::new(), Vec::new(), Vec::new());
-    runtime.block_on(honest(&target, Duration::from_millis(300), &Arc::default()))?;
+    honest(&target, Duration::from_millis(300), &Arc::default())?;
     let (asked, hits) = (Arc::new(AtomicU64::new(0)), sidecar.metric(HITS)?);
     for _ in 0..rounds {
-        quiet.push(runtime.block_on(honest(&target, PHASE, &asked))?);
+        quiet.push(honest(&target, PHASE, &asked)?);
         let flood = Flood::start(&target, &worthless);
         std::thread::sleep(Duration::from_millis(200));
         let (before, start) = (flood.count.load(Relaxed), Instant::now());
-        flooded.push(runtime.block_on(honest(&target, PHASE, &asked))?);
+        flooded.push(honest(&target, PHASE, &asked)?);
         floods.push(rate(flood.count.load(Relaxed) - before, start.elapsed()));
         flood.end()?;
     }
@@ -128,32 +127,32 @@ pub fn run(keys: &Keys, rounds: usize) -> Result<Found> {
     })
 }
 
-/// Honest requests for `span`; counts them in `asked`.
-async fn honest(target: &Target, span: Duration, asked: &Arc<AtomicU64>) -> Result<Latency> {
-    let end = tokio::time::Instant::now() + span;
-    let mut callers = tokio::task::JoinSet::new();
-    for place in 0..HONEST_CONNECTIONS {
-        let mut sender = http1_connection(target).await?;
-        let template = request(target, false)?;
-        let asked = Arc::clone(asked);
-        callers.spawn(async move {
-            let mut taken = Vec::new();
-            let offset = HONEST_PAUSE * u32::try_from(place)? / u32::try_from(HONEST_CONNECTIONS)?;
-            let mut due = tokio::time::Instant::now() + offset;
-            while due < end {
-                tokio::time::sleep_until(due).await;
-                sender.ready().await?;
-                finish(sender.send_request(template.clone()).await?).await?;
-                asked.fetch_add(1, Relaxed);
-                taken.push(due.elapsed().as_secs_f64() * 1e3);
-                due += HONEST_PAUSE;
-            }
-            Result::Ok(taken)
-        });
-    }
+/// Honest requests for `span`, each connection on a thread of its own: a runtime's timer would be
+/// later than most answers. Counts them in `asked`.
+fn honest(target: &Target, span: Duration, asked: &Arc<AtomicU64>) -> Result<Latency> {
+    let end = Instant::now() + span;
+    let callers: Vec<_> = (0..HONEST_CONNECTIONS)
+        .map(|place| {
+            let (target, asked) = (target.clone(), Arc::clone(asked));
+            std::thread::spawn(move || {
+                let mut caller = Honest::connect(&target)?;
+                let mut taken = Vec::new();
+                let offset = HONEST_PAUSE * u32::try_from(place)?;
+                let mut due = Instant::now() + offset / u32::try_from(HONEST_CONNECTIONS)?;
+                while due < end {
+                    std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                    caller.ask()?;
+                    asked.fetch_add(1, Relaxed);
+                    taken.push(due.elapsed().as_secs_f64() * 1e3);
+                    due += HONEST_PAUSE;
+                }
+                Result::Ok(taken)
+            })
+        })
+        .collect();
     let mut all = Vec::new();
-    while let Some(caller) = callers.join_next().await {
-        all.extend(caller??);
+    for caller in callers {
+        all.extend(caller.join().map_err(|_| "an honest caller panicked")??);
     }
     all.sort_by(f64::total_cmp);
     let at = |part: usize| all.get(all.len() * part / 100).copied().unwrap_or_default();
@@ -161,6 +160,50 @@ async fn honest(target: &Target, span: Duration, asked: &Arc<AtomicU64>) -> Resu
         p50: at(50),
         p99: at(99),
     })
+}
+
+/// One connection that asks and waits.
+struct Honest {
+    stream: rustls::StreamOwned<rustls::ClientConnection, TcpStream>,
+    request: String,
+    answer: Vec<u8>,
+}
+
+impl Honest {
+    fn connect(target: &Target) -> Result<Self> {
+        let stream = TcpStream::connect(target.address)?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::try_from("localhost")?;
+        let tls = rustls::ClientConnection::new(Arc::clone(&target.tls), name)?;
+        let Target {
+            path,
+            address,
+            token,
+            ..
+        } = target;
+        Ok(Self {
+            stream: rustls::StreamOwned::new(tls, stream),
+            request: format!(
+                "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\r\n"
+            ),
+            answer: vec![0; 16 * 1024],
+        })
+    }
+
+    /// The answer is read until its constant body has come.
+    fn ask(&mut self) -> Result<()> {
+        self.stream.write_all(self.request.as_bytes())?;
+        let mut length = 0;
+        while !self.answer[..length].ends_with(ANSWER.as_bytes()) {
+            let read = self.stream.read(&mut self.answer[length..])?;
+            if read == 0 {
+                let answer = String::from_utf8_lossy(&self.answer[..length]);
+                return Err(format!("an honest request was answered {answer}").into());
+            }
+            length += read;
+        }
+        Ok(())
+    }
 }
 
 /// Asks as fast as it is answered, on a thread of its own.

@@ -14,6 +14,7 @@ mod headers;
 mod host;
 mod log;
 mod path;
+mod pause;
 mod prepared;
 mod query;
 mod route;
@@ -22,6 +23,7 @@ mod trace;
 
 use std::sync::Arc;
 
+pub use pause::Pauses;
 pub use prepared::Prepared;
 pub use serve::serve;
 
