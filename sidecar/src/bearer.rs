@@ -13,6 +13,7 @@ mod json;
 mod jws;
 mod proof;
 mod token68;
+mod validator;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub use binding::Binding;
 pub use cache::Cache;
 pub use epoch::Epoch;
 pub use proof::Proofs;
+pub use validator::Validator;
 
 pub(crate) use cache::Validated;
 pub(crate) use proof::{DPOP, Wanted};
@@ -189,5 +191,7 @@ pub(crate) fn validate(token: &[u8], judging: &Judging<'_>) -> Result<Validated,
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(fuzzing)]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;

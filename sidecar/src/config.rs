@@ -26,6 +26,8 @@ mod upstream;
 mod urls;
 mod watch;
 
+#[cfg(fuzzing)]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;
 

@@ -14,6 +14,7 @@ mod headers;
 mod host;
 mod log;
 mod path;
+mod pause;
 mod possession;
 mod prepared;
 mod query;
@@ -23,6 +24,7 @@ mod trace;
 
 use std::sync::Arc;
 
+pub use pause::Pauses;
 pub use prepared::Prepared;
 pub use serve::serve;
 
@@ -55,6 +57,8 @@ pub struct Admitted {
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
+#[cfg(fuzzing)]
+pub mod fuzz;
 #[cfg(test)]
 pub(crate) mod rig;
 #[cfg(test)]

@@ -47,6 +47,8 @@ pub struct Shared {
     pub secrets: oauth::SecretMemory,
     /// Bearer failures by address.
     pub failures: policy::Failures,
+    /// Answers that are held back.
+    pub pauses: gate::Pauses,
     /// One set of counters for each worker.
     pub metrics: admin::Metrics,
     /// What probes are told.
@@ -64,6 +66,7 @@ impl Shared {
             proofs: bearer::Proofs::new(),
             secrets: oauth::SecretMemory::new(),
             failures: policy::Failures::new(),
+            pauses: gate::Pauses::default(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),
         }

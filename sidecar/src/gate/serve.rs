@@ -84,6 +84,7 @@ pub async fn serve(
         Ok(response) => (response, None),
         Err(refusal) => {
             asked.counters.refused(refusal.reason);
+            worker.shared.pauses.before(refusal.reason).await;
             let response = if asked.oauth_form {
                 refusal::oauth_error(&refusal, &ready.manner)
             } else {

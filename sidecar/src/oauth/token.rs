@@ -3,7 +3,6 @@
 //! method ─▶ form ─▶ grant type ─▶ client ─▶ resource ─▶ scope ─▶ binding ─▶ token. Every answer, good or bad,
 //! is kept out of caches (RFC 6749 §5.1).
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -14,14 +13,16 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 use serde::Serialize;
 
+use super::binder::Binder;
 use super::client_auth::credentials;
 use super::form::{self, Form};
 use super::memory::{Attempt, SecretMemory};
 use super::mint::{mint, whole_seconds};
+use super::resource;
 use crate::admin::TokenOutcome;
-use crate::bearer::{Binding, DPOP, Proofs, Wanted};
+use crate::bearer::Proofs;
 use crate::body::ResponseBody;
-use crate::config::{BoundTokens, Client, NonceDemand, Snapshot};
+use crate::config::{Client, Snapshot};
 use crate::listener::ClientCertificate;
 use crate::refusal::{DPOP_NONCE, Reason, Refusal};
 
@@ -88,10 +89,17 @@ impl Exchange<'_> {
         let client = self
             .memory
             .authenticate(&credentials, &server.clients, &attempt)?;
-        resources(&form.resource, self.resource)?;
+        resource::check(&form.resource, self.resource)?;
         let scope = scope(form.scope.as_deref(), client)?;
         // Last: a request that is refused uses no proof up.
-        let (binding, next_nonce) = self.binding(head, client)?;
+        let bound = Binder {
+            snapshot: self.snapshot,
+            proofs: self.proofs,
+            certificate: self.certificate,
+            path: self.path,
+            now: self.unix_time,
+        };
+        let (binding, next_nonce) = bound.binding(head, client, false)?;
         let issuer = &self.snapshot.authority.issuer;
         let token = mint(
             &server.keys,
@@ -118,37 +126,6 @@ impl Exchange<'_> {
         }
         Ok(response)
     }
-
-    /// What the token is bound to, with a nonce for the client's next proof.
-    fn binding(
-        &self,
-        head: &Parts,
-        client: &Client,
-    ) -> Result<(Binding, Option<Box<str>>), Refusal> {
-        let dpop = &self.snapshot.dpop;
-        let mut binding = Binding::default();
-        let mut next_nonce = None;
-        let proof = head.headers.contains_key(&DPOP);
-        if proof || dpop.required || client.bound_tokens == BoundTokens::Dpop {
-            let wanted = Wanted {
-                snapshot: self.snapshot,
-                method: &head.method,
-                path: self.path,
-                token: None,
-                client: &client.id,
-                nonce: dpop.nonce != NonceDemand::Never,
-                now: self.unix_time,
-            };
-            let proven = self.proofs.verify(&head.headers, &wanted)?;
-            binding.key = Some(proven.key);
-            next_nonce = proven.next_nonce;
-        }
-        if client.bound_tokens == BoundTokens::Certificate {
-            let own = self.certificate.ok_or(Reason::ClientCertificateNeeded)?;
-            binding.certificate = Some(own.thumbprint);
-        }
-        Ok((binding, next_nonce))
-    }
 }
 
 /// What is granted: what was asked for, each once, if the client may have all of it; all that the
@@ -170,34 +147,6 @@ fn scope(asked: Option<&str>, client: &Client) -> Result<String, Reason> {
         return Err(Reason::ScopeUnknown);
     }
     Ok(granted.join(" "))
-}
-
-/// RFC 8707 §2: every `resource` is an absolute URI without a fragment, and here the one that is
-/// known; it may stand more than once.
-fn resources(asked: &[Cow<'_, str>], known: &str) -> Result<(), Reason> {
-    for one in asked {
-        if one == known {
-            continue;
-        }
-        let uri = one.split_once(':').is_some_and(|(scheme, rest)| {
-            // RFC 3986 §3.1 and §4.3.
-            let mut letters = scheme.bytes();
-            letters
-                .next()
-                .is_some_and(|first| first.is_ascii_alphabetic())
-                && letters.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-                && !rest.is_empty()
-                && rest
-                    .bytes()
-                    .all(|byte| byte.is_ascii_graphic() && byte != b'#')
-        });
-        return Err(if uri {
-            Reason::ResourceUnknown
-        } else {
-            Reason::ResourceMalformed
-        });
-    }
-    Ok(())
 }
 
 fn response(granted: &Granted<'_>) -> Response<ResponseBody> {
