@@ -15,6 +15,7 @@ mod host;
 mod log;
 mod path;
 mod pause;
+mod possession;
 mod prepared;
 mod query;
 mod route;
@@ -44,6 +45,8 @@ pub struct CanonicalRequest {
     /// The client's address as far as trusted.
     pub(crate) client_address: std::net::IpAddr,
     pub(crate) tls: bool,
+    /// There is a `DPoP` header, which is not for the engine.
+    pub(crate) proof: bool,
 }
 
 /// Only the gate makes one: nothing unchecked leaves through `upstream`.

@@ -41,6 +41,8 @@ pub struct Shared {
     pub tokens: bearer::Cache,
     /// Changes beside the configuration that may end a token.
     pub epoch: bearer::Epoch,
+    /// Proofs of possession that were used.
+    pub proofs: bearer::Proofs,
     /// Secrets that have authenticated, and failures by client and address.
     pub secrets: oauth::SecretMemory,
     /// Bearer failures by address.
@@ -61,6 +63,7 @@ impl Shared {
             live,
             tokens: bearer::Cache::new(),
             epoch: bearer::Epoch::default(),
+            proofs: bearer::Proofs::new(),
             secrets: oauth::SecretMemory::new(),
             failures: policy::Failures::new(),
             pauses: gate::Pauses::default(),

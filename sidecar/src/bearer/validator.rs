@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Judging, Principal, validate};
 use crate::Shared;
+use crate::config::Snapshot;
 use crate::refusal::Reason;
 
 /// Judges access tokens as the gate does, by the configuration in force, with the same memory of
@@ -33,7 +34,8 @@ impl Validator {
         Self { shared }
     }
 
-    /// Who presents `token`, which is what follows `Bearer ` in a header.
+    /// Who presents `token`, which is what follows `Bearer ` in a header. A token that is bound to a
+    /// key or a certificate is refused: nothing is proved here.
     ///
     /// # Errors
     /// The token is not good; the reason's code is for a log, its status for an answer.
@@ -47,11 +49,21 @@ impl Validator {
         let now = now.map_or(0, |since| since.as_secs());
         let judging = Judging::new(&self.shared, &snapshot, now);
         if let Some(principal) = self.shared.tokens.find(token, &judging) {
-            return Ok(principal);
+            return bare(principal, &snapshot);
         }
         let validated = validate(token, &judging)?;
         let principal = Arc::clone(&validated.principal);
         self.shared.tokens.insert(token, validated, &judging);
-        Ok(principal)
+        bare(principal, &snapshot)
+    }
+}
+
+/// Nothing was proved here but that somebody has the token: a bound one is not good by itself.
+fn bare(principal: Arc<Principal>, snapshot: &Snapshot) -> Result<Arc<Principal>, Reason> {
+    match &principal.binding {
+        None if snapshot.dpop.required => Err(Reason::TokenUnbound),
+        None => Ok(principal),
+        Some(binding) if binding.key.is_some() => Err(Reason::TokenBound),
+        Some(_) => Err(Reason::CertificateMissing),
     }
 }
