@@ -26,6 +26,7 @@ pub mod upstream;
 mod worker;
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use config::ClientCredential;
 pub use running::Running;
@@ -39,8 +40,10 @@ pub struct Shared {
     pub live: config::Live,
     /// Tokens that were fully validated.
     pub tokens: bearer::Cache,
-    /// Changes beside the configuration that may end a token.
-    pub epoch: bearer::Epoch,
+    /// Counts and announces what may end a token.
+    pub changes: bearer::Changes,
+    /// What was revoked while running, and before.
+    pub revocations: bearer::Revocations,
     /// Proofs of possession that were used.
     pub proofs: bearer::Proofs,
     /// Secrets that have authenticated, and failures by client and address.
@@ -58,11 +61,16 @@ pub struct Shared {
 impl Shared {
     /// Starts with `live`, nothing remembered, nothing counted.
     pub(crate) fn new(live: config::Live) -> Self {
-        let workers = live.snapshot().workers;
+        let snapshot = live.snapshot();
+        let workers = snapshot.workers;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |since| since.as_secs());
+        let revocations = bearer::Revocations::load(&snapshot.data_folder, now);
         Self {
             live,
             tokens: bearer::Cache::new(),
-            epoch: bearer::Epoch::default(),
+            changes: bearer::Changes::default(),
+            revocations,
             proofs: bearer::Proofs::new(),
             secrets: oauth::SecretMemory::new(),
             failures: policy::Failures::new(),

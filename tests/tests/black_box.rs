@@ -21,6 +21,7 @@ mod life_cycle;
 mod readme;
 mod reload;
 mod request_forms;
+mod revocation;
 mod scheme_files;
 mod six_steps;
 mod test_scheme;
