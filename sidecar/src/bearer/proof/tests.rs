@@ -597,13 +597,15 @@ fn other_kinds_of_keys_prove_as_well() {
     let scene = Scene::new(Dpop::default());
     let pair = Ed25519KeyPair::generate().unwrap();
     let x = URL_SAFE_NO_PAD.encode(pair.public_key());
-    let header = json!({
-        "typ": "dpop+jwt", "alg": "EdDSA", "jwk": {"kty": "OKP", "crv": "Ed25519", "x": x},
-    });
-    let parts = [header.to_string(), claims("1").to_string()];
-    let signed = parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
-    let signature = URL_SAFE_NO_PAD.encode(pair.sign(signed.as_bytes()));
-    assert!(scene.at_token(&format!("{signed}.{signature}")).is_ok());
+    // RFC 8037 §3.1, and what RFC 9864 §2.2 calls it.
+    for alg in ["EdDSA", "Ed25519"] {
+        let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": x});
+        let header = json!({"typ": "dpop+jwt", "alg": alg, "jwk": jwk});
+        let parts = [header.to_string(), claims(alg).to_string()];
+        let signed = parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+        let signature = URL_SAFE_NO_PAD.encode(pair.sign(signed.as_bytes()));
+        assert!(scene.at_token(&format!("{signed}.{signature}")).is_ok());
+    }
     let (n, e) = fixture::public_key();
     let header = json!({"typ": "dpop+jwt", "alg": "RS256", "jwk": {"kty": "RSA", "n": n, "e": e}});
     let proof = fixture::signed(&header.to_string(), &claims("1").to_string());
