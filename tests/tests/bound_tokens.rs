@@ -69,16 +69,16 @@ impl Scene {
         Prover::claims("GET", &self.url(PATH), Some(token))
     }
 
-    /// Presents a token with that proof.
-    fn present(&self, client: &Client, token: &str, proof: &str) -> Call {
-        let call = client.get(PATH);
-        call.header("authorization", &format!("DPoP {token}"))
-            .header("dpop", proof)
-    }
-
     fn reached(&self) -> usize {
         self.recorder.seen().len()
     }
+}
+
+/// Presents a token with that proof.
+fn present(client: &Client, token: &str, proof: &str) -> Call {
+    let call = client.get(PATH);
+    call.header("authorization", &format!("DPoP {token}"))
+        .header("dpop", proof)
 }
 
 fn access_token(answer: &Answer) -> String {
@@ -131,7 +131,7 @@ async fn a_proof_at_the_token_endpoint_binds_the_token_to_its_key() {
         // Known and not yet known.
         for _ in 0..2 {
             let proof = scene.prover.proof(&scene.claims(&token));
-            let answer = scene.present(&client, &token, &proof).send().await;
+            let answer = present(&client, &token, &proof).send().await;
             answer.expect(200);
             let seen = scene.recorder.seen();
             let seen = seen.last().expect("a request");
@@ -249,7 +249,7 @@ async fn a_bound_token_is_nobody_s_without_its_proof() {
         refused(&answer, scheme, error, code);
     }
     assert_eq!(scene.reached(), 0);
-    let good = scene.present(client, &token, &proof(json!({})));
+    let good = present(client, &token, &proof(json!({})));
     good.send().await.expect(200);
 }
 
@@ -304,7 +304,7 @@ async fn a_proof_is_good_once_whatever_connection_and_worker_it_comes_to() {
         } else {
             client.http2()
         };
-        waiting.spawn(scene.present(&client, &token, &proof).send());
+        waiting.spawn(present(&client, &token, &proof).send());
     }
     let answers = waiting.join_all().await;
     let good = answers.iter().filter(|answer| answer.status == 200).count();
@@ -414,9 +414,7 @@ async fn a_nonce_is_given_where_it_is_demanded() {
 
         let call = |nonce: Option<&str>| {
             let claims = with(&scene.claims(&token), &json!({ "nonce": nonce }));
-            scene
-                .present(&client, &token, &scene.prover.proof(&claims))
-                .send()
+            present(&client, &token, &scene.prover.proof(&claims)).send()
         };
         let answer = call(None).await;
         refused(&answer, "DPoP", "use_dpop_nonce", "proof_nonce_needed");
@@ -453,7 +451,7 @@ async fn new_nonces_come_in_time() {
     .await;
     // At the resource none is demanded.
     let proof = scene.prover.proof(&scene.claims(&token));
-    let answer = scene.present(&scene.sidecar.client, &token, &proof).send();
+    let answer = present(&scene.sidecar.client, &token, &proof).send();
     assert_eq!(answer.await.expect(200).header("dpop-nonce"), "");
 }
 
@@ -481,8 +479,7 @@ async fn with_required_no_bearer_token_is_issued_or_taken() {
     assert_eq!(answer.json()["error"], "invalid_dpop_proof");
     let token = scene.token().await;
     let proof = scene.prover.proof(&scene.claims(&token));
-    scene
-        .present(&scene.sidecar.client, &token, &proof)
+    present(&scene.sidecar.client, &token, &proof)
         .send()
         .await
         .expect(200);
@@ -504,8 +501,7 @@ async fn a_proof_goes_on_only_with_its_token() {
         };
         let token = scene.token().await;
         let proof = scene.prover.proof(&scene.claims(&token));
-        scene
-            .present(&scene.sidecar.client, &token, &proof)
+        present(&scene.sidecar.client, &token, &proof)
             .send()
             .await
             .expect(200);
@@ -537,7 +533,7 @@ async fn a_confirmation_that_is_not_known_is_refused() {
         let proof = scene.prover.proof(&scene.claims(&token));
         for call in [
             scene.sidecar.client.get(PATH).bearer(&token),
-            scene.present(&scene.sidecar.client, &token, &proof),
+            present(&scene.sidecar.client, &token, &proof),
         ] {
             call.send().await.expect(401);
         }
@@ -615,15 +611,11 @@ async fn a_token_may_be_bound_to_both() {
         "{cnf}"
     );
     let proof = || scene.prover.proof(&scene.claims(&token));
-    let answer = scene.present(&plain, &token, &proof()).send().await;
+    let answer = present(&plain, &token, &proof()).send().await;
     refused(&answer, "DPoP", "invalid_token", "certificate_missing");
     let answer = client.get(PATH).bearer(&token).send().await;
     refused(&answer, "Bearer", "invalid_token", "token_bound");
-    scene
-        .present(&client, &token, &proof())
-        .send()
-        .await
-        .expect(200);
+    present(&client, &token, &proof()).send().await.expect(200);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, UnixTime};
+use time::OffsetDateTime;
 
 use crate::Shared;
 use crate::config::Snapshot;
@@ -51,7 +52,7 @@ impl ClientCertificate {
         let mut thumbprint = [0; 32];
         thumbprint.copy_from_slice(digest::digest(&digest::SHA256, leaf).as_ref());
         let end = |certificate| {
-            let end = keys::not_after(certificate).map(|end| end.unix_timestamp());
+            let end = keys::not_after(certificate).map(OffsetDateTime::unix_timestamp);
             end.and_then(|end| u64::try_from(end).ok()).unwrap_or(0)
         };
         Some(Self {

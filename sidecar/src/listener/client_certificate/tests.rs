@@ -54,11 +54,11 @@ impl Authority {
         Own::of(leaf.signed_by(&key, &self.0).unwrap().der(), &key)
     }
 
-    fn loaded(&self) -> Option<Arc<Authorities>> {
+    fn loaded(&self) -> Arc<Authorities> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
         std::fs::write(&path, self.0.pem()).unwrap();
-        Some(Arc::new(Authorities::load(&path).unwrap()))
+        Arc::new(Authorities::load(&path).unwrap())
     }
 }
 
@@ -163,7 +163,7 @@ fn a_certificate_is_asked_for_only_when_there_is_a_use_and_never_required() {
 fn only_who_chains_to_an_authority_for_this_use_at_this_time_is_trusted() {
     let authority = Authority::new();
     let other = Authority::new();
-    let shared = shared(true, authority.loaded());
+    let shared = shared(true, Some(authority.loaded()));
     let server = server_config(Arc::clone(&shared)).unwrap();
     let day = time::Duration::days(1);
     let today = OffsetDateTime::now_utc();
@@ -216,7 +216,7 @@ fn only_who_chains_to_an_authority_for_this_use_at_this_time_is_trusted() {
 fn a_resumed_connection_has_the_certificate_that_was_proved() {
     let authority = Authority::new();
     for version in VERSIONS {
-        let shared = shared(true, authority.loaded());
+        let shared = shared(true, Some(authority.loaded()));
         let server = server_config(Arc::clone(&shared)).unwrap();
         let own = authority.issue(|_| ());
         let sent = own.chain[0].clone();
@@ -235,20 +235,20 @@ fn a_resumed_connection_has_the_certificate_that_was_proved() {
 fn neither_connection_nor_ticket_outlives_the_authority() {
     let authority = Authority::new();
     for version in VERSIONS {
-        let shared = shared(true, authority.loaded());
+        let shared = shared(true, Some(authority.loaded()));
         let server = server_config(Arc::clone(&shared)).unwrap();
         let client = client(&shared, version, Some(authority.issue(|_| ())));
         let (old, _) = handshake(&server, &client).unwrap();
         let old = old.unwrap();
         assert!(old.is_trusted(&shared.live.snapshot(), now()));
 
-        reload(&shared, true, Authority::new().loaded());
+        reload(&shared, true, Some(Authority::new().loaded()));
         assert!(!old.is_trusted(&shared.live.snapshot(), now()));
         let (resumed, kind) = handshake(&server, &client).unwrap();
         assert_eq!(kind, HandshakeKind::Resumed);
         assert!(!resumed.unwrap().is_trusted(&shared.live.snapshot(), now()));
 
-        reload(&shared, true, authority.loaded());
+        reload(&shared, true, Some(authority.loaded()));
         assert!(old.is_trusted(&shared.live.snapshot(), now()));
         reload(&shared, true, None);
         assert!(!old.is_trusted(&shared.live.snapshot(), now()));
@@ -258,7 +258,7 @@ fn neither_connection_nor_ticket_outlives_the_authority() {
 #[test]
 fn trust_ends_with_the_certificate_also_on_an_old_connection() {
     let authority = Authority::new();
-    let shared = shared(true, authority.loaded());
+    let shared = shared(true, Some(authority.loaded()));
     let server = server_config(Arc::clone(&shared)).unwrap();
     let tomorrow = OffsetDateTime::now_utc() + time::Duration::days(1);
     let own = authority.issue(|leaf| leaf.not_after = tomorrow);
