@@ -292,6 +292,37 @@ async fn a_proof_is_for_the_path_as_the_client_sent_it() {
 }
 
 #[tokio::test]
+async fn htu_is_under_the_public_url_or_another_origin_that_is_configured() {
+    let scene = Scene::new(&json!({
+        "AuthorityUrl": "https://api.example/wf", "Dpop": { "Origins": ["https://sidecar.svc:8077"] },
+    }))
+    .await;
+    let client = &scene.sidecar.client;
+    for (base, status) in [
+        // A proxy in front takes `/wf` away.
+        ("https://api.example/wf", 200),
+        ("https://api.example:443/wf", 200),
+        ("https://sidecar.svc:8077/wf", 200),
+        ("https://api.example", 400),
+        ("https://sidecar.svc/wf", 400),
+        // Where it listens, and what the request says in `Host`, is no public URL.
+        (&*scene.sidecar.url, 400),
+    ] {
+        let claims = Prover::claims("POST", &format!("{base}{TOKEN}"), None);
+        let call = scene
+            .token_call(client)
+            .header("dpop", &scene.prover.proof(&claims));
+        let answer = call.send().await.expect(status);
+        if status == 200 {
+            let token = access_token(&answer);
+            let claims = Prover::claims("GET", &format!("{base}{PATH}"), Some(&token));
+            let proof = scene.prover.proof(&claims);
+            present(client, &token, &proof).send().await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_proof_is_good_once_whatever_connection_and_worker_it_comes_to() {
     let scene = Scene::new(&detailed()).await;
     let token = scene.token().await;
