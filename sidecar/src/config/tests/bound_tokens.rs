@@ -60,6 +60,10 @@ fn broken_settings_of_bound_tokens_say_why() {
             "`ClientCertificates.Authorities`: cannot read `/none.pem`",
         ),
         (
+            r#""ClientCertificates": { "RevocationLists": "lists.pem" }"#,
+            "this needs `ClientCertificates.Authorities` beside it",
+        ),
+        (
             r#""ClientCertificates": { "Ask": "maybe" }"#,
             "`ClientCertificates.Ask`",
         ),
