@@ -9,6 +9,7 @@ mod admin;
 mod attacks;
 mod bearer;
 mod both;
+mod bound_tokens;
 mod broken_config;
 mod canonical;
 mod clients;
