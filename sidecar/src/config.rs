@@ -34,6 +34,7 @@ mod tests;
 
 pub use client_certificates::ClientCertificates;
 pub use clients::{BoundTokens, Client, ClientCredential, Clients};
+pub use deny::Deny;
 pub use dpop::{Dpop, NonceDemand};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
 pub use key_files::{CertificateSource, SigningSource};
@@ -43,6 +44,7 @@ pub use routes::{Access, RouteSettings};
 pub use settings::scalar::Rate;
 pub use settings::{Faults, schema};
 pub use snapshot::{Snapshot, TokenServer};
+pub(crate) use source::chain;
 pub use source::{Loaded, Source};
 pub use upstream::{Endpoint, UpstreamSettings};
 pub use urls::{AdminUrl, Authority, ListenUrl};

@@ -41,7 +41,7 @@ pub struct Shared {
     /// Tokens that were fully validated.
     pub tokens: bearer::Cache,
     /// Counts and announces what may end a token.
-    pub changes: bearer::Changes,
+    pub changes: Arc<bearer::Changes>,
     /// What was revoked while running, and before.
     pub revocations: bearer::Revocations,
     /// Proofs of possession that were used.
@@ -60,16 +60,21 @@ pub struct Shared {
 
 impl Shared {
     /// Starts with `live`, nothing remembered, nothing counted.
-    pub(crate) fn new(live: config::Live) -> Self {
+    ///
+    /// # Errors
+    /// What was revoked before cannot be read.
+    pub(crate) fn new(live: config::Live) -> std::io::Result<Self> {
         let snapshot = live.snapshot();
         let workers = snapshot.workers;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |since| since.as_secs());
-        let revocations = bearer::Revocations::load(&snapshot.data_folder, now);
-        Self {
+        let changes = Arc::new(bearer::Changes::default());
+        let revocations =
+            bearer::Revocations::load(&snapshot.data_folder, Arc::clone(&changes), now)?;
+        Ok(Self {
             live,
             tokens: bearer::Cache::new(),
-            changes: bearer::Changes::default(),
+            changes,
             revocations,
             proofs: bearer::Proofs::new(),
             secrets: oauth::SecretMemory::new(),
@@ -77,7 +82,7 @@ impl Shared {
             pauses: gate::Pauses::default(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),
-        }
+        })
     }
 }
 

@@ -62,6 +62,7 @@ enum Protocol {
     UnsupportedGrantType,
     InvalidClient,
     InvalidGrant,
+    UnsupportedTokenType,
     InvalidScope,
     InvalidTarget,
     TemporarilyUnavailable,
@@ -305,10 +306,14 @@ reasons! {
         "too many failed attempts of this client from this address";
     TokenNotOwn "token_not_own" 400 BadRequest InvalidGrant
         "the token was issued to another client";
+    TokenUnrevocable "token_unrevocable" 400 BadRequest UnsupportedTokenType
+        "the token has no id by which it could be revoked";
     TokenMissing "token_missing" 400 BadRequest InvalidRequest
         "the parameter token is missing";
     RevocationsFull "revocations_full" 503 UpstreamUnavailable TemporarilyUnavailable
         "as many revocations as can be are kept already";
+    RevocationsBusy "revocations_busy" 503 UpstreamUnavailable TemporarilyUnavailable
+        "too many revocations wait to be written";
     RevocationNotKept "revocation_not_kept" 503 UpstreamUnavailable TemporarilyUnavailable
         "the revocation is in force, but cannot be kept over a restart";
     SigningFailed "signing_failed" 500 InternalError ServerError
@@ -356,6 +361,7 @@ impl Reason {
             | Protocol::UnsupportedGrantType
             | Protocol::InvalidClient
             | Protocol::InvalidGrant
+            | Protocol::UnsupportedTokenType
             | Protocol::InvalidScope
             | Protocol::InvalidTarget
             | Protocol::TemporarilyUnavailable
@@ -370,6 +376,7 @@ impl Reason {
             Protocol::UnsupportedGrantType => "unsupported_grant_type",
             Protocol::InvalidClient => "invalid_client",
             Protocol::InvalidGrant => "invalid_grant",
+            Protocol::UnsupportedTokenType => "unsupported_token_type",
             Protocol::InvalidScope => "invalid_scope",
             Protocol::InvalidProof => "invalid_dpop_proof",
             Protocol::UseNonce => "use_dpop_nonce",
@@ -396,7 +403,12 @@ impl Reason {
     /// Seconds to wait where a later attempt may pass without anything else being done.
     pub(super) fn wait(self) -> Option<u32> {
         match self {
-            Self::UpstreamUnavailable | Self::UpstreamOverloaded | Self::Draining => Some(1),
+            Self::UpstreamUnavailable
+            | Self::UpstreamOverloaded
+            | Self::RevocationsFull
+            | Self::RevocationsBusy
+            | Self::RevocationNotKept
+            | Self::Draining => Some(1),
             other => (other.name() == ErrorName::RateLimited).then_some(1),
         }
     }

@@ -48,6 +48,7 @@ impl Collector for Everything {
         requests(&mut writer, &self.0)?;
         refusals(&mut writer, workers)?;
         tokens(&mut writer, workers)?;
+        denied(&mut writer, &self.0)?;
         connections(&mut writer, workers)?;
         upstream(&mut writer, workers)?;
         process_wide(&mut writer, &self.0)
@@ -127,6 +128,48 @@ fn tokens(writer: &mut Writer<'_>, workers: &[Counters]) -> fmt::Result {
         "token_requests",
         "Requests to the token endpoint",
         labelled("outcome", of),
+    )
+}
+
+fn denied(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
+    let snapshot = shared.live.snapshot();
+    let counts = shared.revocations.counts();
+    let file = snapshot.deny.file.as_ref();
+    let in_file = file.map_or(0, |file| file.list().entries().len());
+    let count = |entries: usize| i64::try_from(entries).unwrap_or(i64::MAX);
+    writer.gauges(
+        "deny_entries",
+        "Entries of the deny list by where they are kept",
+        vec![
+            (
+                vec![("source", "configuration")],
+                count(snapshot.deny.entries.entries().len()),
+            ),
+            (vec![("source", "file")], count(in_file)),
+            (vec![("source", "kept_tokens")], count(counts.tokens)),
+            (vec![("source", "kept_entries")], count(counts.entries)),
+        ],
+    )?;
+    writer.gauge(
+        "deny_limit",
+        "How many entries may be kept beside the configuration and its file",
+        count(snapshot.deny.limit),
+    )?;
+    let good = file.is_none_or(|file| file.status().fault.is_none());
+    writer.gauge(
+        "deny_file_good",
+        "0 while what is in the file of the deny list is kept out",
+        i64::from(good),
+    )?;
+    writer.gauge(
+        "deny_unwritten",
+        "Changes of the deny list that are in force and would not survive a restart",
+        i64::try_from(counts.unwritten).unwrap_or(i64::MAX),
+    )?;
+    writer.counter(
+        "streams_revoked",
+        "Bodies that were cut because their request's token was revoked or its client removed",
+        shared.changes.cut(),
     )
 }
 
@@ -283,6 +326,16 @@ impl Writer<'_> {
         let kind = MetricType::Gauge;
         let mut encoder = self.0.encode_descriptor(name, help, unit, kind)?;
         encoder.encode_gauge(&value)
+    }
+
+    fn gauges(&mut self, name: &str, help: &str, series: Vec<(Labels<'_>, i64)>) -> fmt::Result {
+        let kind = MetricType::Gauge;
+        let mut encoder = self.0.encode_descriptor(name, help, None, kind)?;
+        for (labels, value) in series {
+            let set = labels.as_slice();
+            encoder.encode_family(&set)?.encode_gauge(&value)?;
+        }
+        Ok(())
     }
 
     fn gauge_seconds(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {

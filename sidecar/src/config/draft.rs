@@ -9,12 +9,12 @@ use settings::{Mark, Object, Reading};
 
 use super::client_certificates::ClientCertificatesDraft;
 use super::clients::Registered;
+use super::deny::DenyDraft;
 use super::key_files::KeyFiles;
 use super::{
     AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
-    LogSettings, RouteSettings, UpstreamSettings, deny, routes, urls,
+    LogSettings, RouteSettings, UpstreamSettings, routes, urls,
 };
-use crate::bearer::Denials;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 /// A [`Snapshot`](super::Snapshot) without its keys, with the places that checks point at.
@@ -48,7 +48,7 @@ pub(super) struct Draft {
     pub(super) admin_url: AdminUrl,
     pub(super) admin_mark: Mark,
     pub(super) ready_requires_upstream: bool,
-    pub(super) deny: Denials,
+    pub(super) deny: DenyDraft,
     pub(super) data_folder: PathBuf,
     pub(super) data_folder_mark: Mark,
     /// `None`: the cores granted.
@@ -119,7 +119,7 @@ impl Draft {
                 .object(reading, "Ready")
                 .bool(reading, "RequireUpstream")
                 .value,
-            deny: deny::read(&root.object(reading, "Deny"), reading),
+            deny: DenyDraft::read(&root.object(reading, "Deny"), reading),
             data_folder: reading.absolute(&data_folder),
             data_folder_mark: at("DataFolder"),
             workers: workers.map(|workers| workers.value),

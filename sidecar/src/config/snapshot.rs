@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
-    LogSettings, RouteSettings, UpstreamSettings,
+    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Deny, Dpop, Drain, Limits,
+    ListenUrl, LogSettings, RouteSettings, UpstreamSettings,
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
@@ -58,7 +58,7 @@ pub struct Snapshot {
     /// `/readyz` follows the engine.
     pub ready_requires_upstream: bool,
     /// Tokens that are refused though nothing is wrong with them.
-    pub deny: Arc<crate::bearer::Denials>,
+    pub deny: Deny,
     /// Keys and the development certificate.
     pub data_folder: PathBuf,
     /// Runtimes; by default the cores granted.

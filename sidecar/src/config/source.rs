@@ -104,6 +104,7 @@ impl Source {
             let certificate = draft.certificate.clone();
             load_certificate(certificate, draft, Purpose::Check, reading);
             draft.client_certificates.load(draft, reading);
+            draft.deny.check(reading);
             if let Some(token_server) = &draft.token_server {
                 load_keys(token_server, draft, None, Purpose::Check, reading);
             }
@@ -151,6 +152,7 @@ fn finish(
         let keys = load_keys(&token_server, &draft, previous, Purpose::Run, reading);
         (keys, token_server.registered.clients)
     });
+    let deny = draft.deny.load(previous, reading);
     if reading.faults.has_errors() {
         return None;
     }
@@ -186,7 +188,7 @@ fn finish(
         drain: draft.drain,
         admin_url: draft.admin_url,
         ready_requires_upstream: draft.ready_requires_upstream,
-        deny: Arc::new(draft.deny),
+        deny,
         data_folder: draft.data_folder,
         workers: draft.workers.unwrap_or_else(cores_granted),
         prepared: crate::gate::Prepared::default(),
@@ -287,7 +289,7 @@ fn report(
 }
 
 /// An error and its causes on one line.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -22,7 +22,7 @@ use super::route::Route;
 use super::{log, trace};
 use crate::Worker;
 use crate::admin::{ClientLabel, Counters, RouteLabel};
-use crate::bearer::{Judging, Leash};
+use crate::bearer::Judging;
 use crate::body::{Arriving, ResponseBody};
 use crate::config::Snapshot;
 use crate::listener::Connection;
@@ -178,15 +178,9 @@ async fn stages(
         Route::Forward(index) => {
             let route = snapshot.routes.get(index).ok_or(Reason::RouteUnknown)?;
             let admitted = admit(asked, canonical, incoming, route, request_id.clone())?;
-            let principal = admitted.principal.clone();
             // Boxed: hyper keeps room for the whole future in every connection, and this one is
             // 11 KiB that an idle connection would hold for nothing.
-            let answer = Box::pin(asked.worker.upstream.forward(admitted, asked.counters)).await;
-            Ok(match principal {
-                Some(principal) => answer?
-                    .map(|body| body.held_by(|| Leash::new(&asked.worker.shared, &principal))),
-                None => answer?,
-            })
+            Box::pin(asked.worker.upstream.forward(admitted, asked.worker)).await
         }
         Route::Unknown => Err(Reason::RouteUnknown.into()),
     }
@@ -215,14 +209,14 @@ async fn about_token(
     let shared = &asked.worker.shared;
     let exchange = exchange(asked, ready, &canonical);
     if route == Route::Revocation {
-        let (revocations, changes) = (&shared.revocations, &shared.changes);
+        let revocations = &shared.revocations;
         return exchange
-            .revoke(&canonical.head, incoming, revocations, changes)
+            .revoke(&canonical.head, incoming, revocations)
             .await;
     }
     let judging = Judging::new(shared, asked.snapshot, asked.unix_time);
     exchange
-        .introspect(&canonical.head, incoming, &judging)
+        .introspect(&canonical.head, incoming, &shared.tokens, &judging)
         .await
 }
 
@@ -248,7 +242,9 @@ fn label(asked: &Asked<'_>, route: Route) -> RouteLabel {
     match route {
         Route::Discovery | Route::Resource => RouteLabel::DISCOVERY,
         Route::Jwks => RouteLabel::JWKS,
-        Route::Token | Route::Introspection | Route::Revocation => RouteLabel::TOKEN,
+        Route::Token => RouteLabel::TOKEN,
+        Route::Introspection => RouteLabel::INTROSPECT,
+        Route::Revocation => RouteLabel::REVOKE,
         Route::Forward(index) => match asked.snapshot.routes.get(index) {
             Some(route) => asked.worker.shared.metrics.route_label(&route.prefix),
             None => RouteLabel::OTHER,

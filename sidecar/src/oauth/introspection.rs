@@ -4,6 +4,8 @@
 //! else `{"active":false}` and nothing more (§2.2). A client may know its own tokens, or all with
 //! `Introspect`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
@@ -12,16 +14,17 @@ use serde_json::{Value, json};
 
 use super::form::Form;
 use super::token::{Exchange, json as answer};
-use crate::bearer::{self, Judging, Principal};
+use crate::bearer::{self, Cache, Judging, Principal};
 use crate::body::ResponseBody;
 use crate::refusal::{Reason, Refusal};
 
 impl Exchange<'_> {
-    /// Answers an introspection request. `judging` is what tokens are judged by.
+    /// Answers an introspection request. `judging` is what tokens are judged by, `tokens` those that were good.
     pub(crate) async fn introspect<B>(
         &self,
         head: &Parts,
         body: B,
+        tokens: &Cache,
         judging: &Judging<'_>,
     ) -> Result<Response<ResponseBody>, Refusal>
     where
@@ -32,14 +35,9 @@ impl Exchange<'_> {
         let client = self.client(head, &form)?;
         let token = form.token.as_deref().ok_or(Reason::TokenMissing)?;
         // What is too long for the gate is good for nothing.
-        let short = token.len() <= self.snapshot.limits.token;
-        let judged = if short {
-            bearer::validate(token.as_bytes(), judging).ok()
-        } else {
-            None
-        };
-        let known = judged
-            .map(|validated| validated.principal)
+        let known = Some(token.as_bytes())
+            .filter(|token| token.len() <= self.snapshot.limits.token)
+            .and_then(|token| principal(token, tokens, judging))
             .filter(|principal| client.introspect || principal.client_id == client.id);
         let told = match known {
             Some(principal) => active(token, &principal),
@@ -47,6 +45,17 @@ impl Exchange<'_> {
         };
         Ok(answer(told.to_string().into_bytes()))
     }
+}
+
+/// Whose token it is, by itself: a signature is paid for once, here or at the gate.
+fn principal(token: &[u8], tokens: &Cache, judging: &Judging<'_>) -> Option<Arc<Principal>> {
+    if let Some(known) = tokens.find(token, judging) {
+        return Some(known);
+    }
+    let validated = bearer::validate(token, judging).ok()?;
+    let principal = Arc::clone(&validated.principal);
+    tokens.insert(token, validated, judging);
+    Some(principal)
 }
 
 /// §2.2, and RFC 9449 §6.2 and RFC 8705 §3.2 for what the token is bound to.
