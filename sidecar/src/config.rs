@@ -27,7 +27,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use clients::{Client, ClientCredential, Clients};
+pub use clients::{AuthMethod, Client, ClientCredential, Clients};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
 pub use key_files::{CertificateSource, SigningSource};
 pub use live::{Live, ReloadStatus};

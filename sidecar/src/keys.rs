@@ -21,11 +21,11 @@ pub use algorithm::Algorithm;
 pub use jwks::Document;
 pub use material::Material;
 pub use ring::KeyRing;
-pub use secret::Secret;
+pub use secret::{HashAlgorithm, HashFault, Secret, hash_secret};
 
 pub(crate) use der::not_after;
 pub(crate) use generated::{make_folder, write_over};
-pub(crate) use secret::Presented;
+pub(crate) use secret::{Cost, Keyed, Presented};
 pub(crate) use verifying::{VerifyingKey, thumbprint};
 
 /// Fewest bits of an RSA modulus that may sign (RFC 7518 §3.3).

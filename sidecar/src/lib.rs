@@ -43,6 +43,8 @@ pub struct Shared {
     pub epoch: bearer::Epoch,
     /// Secrets that have authenticated, and failures by client and address.
     pub secrets: oauth::SecretMemory,
+    /// When clients last authenticated.
+    pub last_used: oauth::LastUsed,
     /// Bearer failures by address.
     pub failures: policy::Failures,
     /// One set of counters for each worker.
@@ -55,11 +57,15 @@ impl Shared {
     /// Starts with `live`, nothing remembered, nothing counted.
     pub(crate) fn new(live: config::Live) -> Self {
         let workers = live.snapshot().workers;
+        let (secrets, last_used) = (oauth::SecretMemory::new(), oauth::LastUsed::default());
+        secrets.follow(&live);
+        last_used.follow(&live);
         Self {
             live,
             tokens: bearer::Cache::new(),
             epoch: bearer::Epoch::default(),
-            secrets: oauth::SecretMemory::new(),
+            secrets,
+            last_used,
             failures: policy::Failures::new(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),

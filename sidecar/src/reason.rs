@@ -56,6 +56,7 @@ enum Protocol {
     /// No matter of credentials.
     InvalidRequest,
     UnsupportedGrantType,
+    UnauthorizedClient,
     InvalidClient,
     InvalidScope,
     InvalidTarget,
@@ -248,6 +249,12 @@ reasons! {
         "client authentication is needed";
     ClientCredentialsWrong "client_credentials_wrong" 401 Unauthorized InvalidClient
         "client authentication failed";
+    ClientMethodRefused "client_method_refused" 401 Unauthorized InvalidClient
+        "the client must authenticate by another method";
+    GrantNotAllowed "grant_not_allowed" 400 BadRequest UnauthorizedClient
+        "the client may not use this grant type";
+    SecretChecksBusy "secret_checks_busy" 503 UpstreamUnavailable TemporarilyUnavailable
+        "too many secrets wait to be checked";
     ScopeUnknown "scope_unknown" 400 BadRequest InvalidScope
         "a scope is malformed, unknown, or not allowed to this client";
     ResourceUnknown "resource_unknown" 400 BadRequest InvalidTarget
@@ -295,6 +302,7 @@ impl Reason {
             Protocol::InsufficientScope => Challenge::Error("insufficient_scope"),
             Protocol::InvalidRequest
             | Protocol::UnsupportedGrantType
+            | Protocol::UnauthorizedClient
             | Protocol::InvalidClient
             | Protocol::InvalidScope
             | Protocol::InvalidTarget
@@ -308,6 +316,7 @@ impl Reason {
     pub(super) fn oauth_error(self) -> &'static str {
         match self.protocol() {
             Protocol::UnsupportedGrantType => "unsupported_grant_type",
+            Protocol::UnauthorizedClient => "unauthorized_client",
             Protocol::InvalidClient => "invalid_client",
             Protocol::InvalidScope => "invalid_scope",
             Protocol::InvalidTarget => "invalid_target",
@@ -324,7 +333,10 @@ impl Reason {
     /// Seconds to wait where a later attempt may pass without anything else being done.
     pub(super) fn wait(self) -> Option<u32> {
         match self {
-            Self::UpstreamUnavailable | Self::UpstreamOverloaded | Self::Draining => Some(1),
+            Self::UpstreamUnavailable
+            | Self::UpstreamOverloaded
+            | Self::SecretChecksBusy
+            | Self::Draining => Some(1),
             other => (other.name() == ErrorName::RateLimited).then_some(1),
         }
     }

@@ -49,6 +49,8 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
     Client {
         id: id.into(),
         secrets: vec![Secret::new("secret")],
+        method: None,
+        client_credentials: true,
         scopes: vec!["WorkflowApi".into(), "Other".into()],
         operations: Operations::parse(operations).unwrap(),
         audience: "WorkflowApi".into(),
@@ -57,12 +59,7 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
 }
 
 pub(crate) fn clients(clients: impl IntoIterator<Item = Client>) -> Clients {
-    let mut registered = Clients::default();
-    for client in clients {
-        let id = Arc::clone(&client.id);
-        registered.by_id.insert(id, Arc::new(client));
-    }
-    registered
+    clients.into_iter().collect()
 }
 
 /// Clients `all` (`*` and `manage`) and `reader` (`read`), the route `/workflowapi`, and `/public`.

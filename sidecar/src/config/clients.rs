@@ -4,6 +4,7 @@
 //! file for the same id; scopes are RFC 6749 §3.3 tokens.
 //! Elsewhere: how a client authenticates (`oauth`), what an operation is (`policy`).
 
+mod auth_method;
 mod in_code;
 mod registered;
 mod secrets;
@@ -14,11 +15,12 @@ use std::time::Duration;
 
 use settings::{Fault, Reading, Text};
 
+pub use auth_method::AuthMethod;
 pub use in_code::ClientCredential;
 
 pub(super) use registered::Registered;
 
-use crate::keys::Secret;
+use crate::keys::{Cost, Secret};
 use crate::policy::Operations;
 
 /// The secret of the shipped `config.json`: known to everyone.
@@ -33,9 +35,32 @@ const LIFETIME: std::ops::RangeInclusive<Duration> =
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Clients {
     pub(crate) by_id: HashMap<Arc<str>, Arc<Client>, foldhash::fast::RandomState>,
+    toll: Arc<[Cost]>,
+}
+
+impl FromIterator<Client> for Clients {
+    /// Of two with the same id the later one counts.
+    fn from_iter<I: IntoIterator<Item = Client>>(clients: I) -> Self {
+        let clients = clients.into_iter();
+        let by_id: HashMap<_, _, _> = clients
+            .map(|client| (Arc::clone(&client.id), Arc::new(client)))
+            .collect();
+        let costs = by_id.values().map(|client: &Arc<Client>| client.costs());
+        let dearest = costs.max_by_key(|costs| costs.iter().map(|cost| cost.work()).sum::<u64>());
+        Self {
+            toll: dearest.unwrap_or_default().into(),
+            by_id,
+        }
+    }
 }
 
 impl Clients {
+    /// The slow hashes of the client that has the dearest: what every wrong guess costs, so that
+    /// none tells of its client. Empty where no secret is hashed.
+    pub(crate) fn toll(&self) -> &Arc<[Cost]> {
+        &self.toll
+    }
+
     /// The client of that id, compared exactly.
     pub fn find(&self, id: &str) -> Option<&Arc<Client>> {
         self.by_id.get(id)
@@ -54,6 +79,10 @@ pub struct Client {
     pub id: Arc<str>,
     /// Any of them authenticates, until its end.
     pub secrets: Vec<Secret>,
+    /// The one method by which it must authenticate; `None`: any that it has the means for.
+    pub method: Option<AuthMethod>,
+    /// Whether it may have tokens; else it only asks about others'.
+    pub client_credentials: bool,
     /// What the client may ask for, and gets when it asks for none.
     pub scopes: Vec<Arc<str>>,
     /// What it may call of the Workflow API.
@@ -62,6 +91,13 @@ pub struct Client {
     pub audience: Arc<str>,
     /// 1 s to 24 h.
     pub token_lifetime: Duration,
+}
+
+impl Client {
+    fn costs(&self) -> Vec<Cost> {
+        let hashed = self.secrets.iter().filter_map(Secret::hash);
+        hashed.map(|hash| hash.cost()).collect()
+    }
 }
 
 /// Scopes without repetition.

@@ -172,14 +172,19 @@ async fn token(
     incoming: Arriving,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let exchange = oauth::Exchange {
-        snapshot: asked.snapshot,
+        asking: oauth::Asking {
+            shared: &asked.worker.shared,
+            counters: asked.counters,
+            snapshot: asked.snapshot,
+            certificate: asked.connection.certificate.as_ref(),
+            address: asked.connection.peer.ip(),
+            arrived: asked.arrived,
+            unix_time: asked.unix_time,
+        },
         resource: ready.published.resource_id(),
-        memory: &asked.worker.shared.secrets,
-        address: asked.connection.peer.ip(),
-        arrived: asked.arrived,
-        unix_time: asked.unix_time,
     };
-    let answer = exchange.answer(&canonical.head, incoming).await;
+    // Boxed: big and rare, as for what is forwarded.
+    let answer = Box::pin(exchange.answer(&canonical.head, incoming)).await;
     asked.counters.token(oauth::outcome(&answer));
     answer
 }

@@ -3,9 +3,6 @@
 //! method ─▶ form ─▶ grant type ─▶ client ─▶ resource ─▶ scope ─▶ token. Every answer, good or bad,
 //! is kept out of caches (RFC 6749 §5.1).
 
-use std::net::IpAddr;
-use std::time::{Duration, Instant, UNIX_EPOCH};
-
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use http::request::Parts;
@@ -13,25 +10,19 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 use serde::Serialize;
 
-use super::client_auth::credentials;
+use super::authenticate::Asking;
 use super::form::{self, Form};
-use super::memory::{Attempt, SecretMemory};
 use super::mint::{mint, whole_seconds};
 use crate::admin::TokenOutcome;
 use crate::body::ResponseBody;
-use crate::config::{Client, Snapshot};
+use crate::config::Client;
 use crate::refusal::{Reason, Refusal};
 
 /// What a token request is judged by.
 pub(crate) struct Exchange<'a> {
-    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) asking: Asking<'a>,
     /// The one `resource` that is known.
     pub(crate) resource: &'a str,
-    pub(crate) memory: &'a SecretMemory,
-    pub(crate) address: IpAddr,
-    pub(crate) arrived: Instant,
-    /// Seconds since the epoch.
-    pub(crate) unix_time: u64,
 }
 
 /// RFC 6749 §5.1.
@@ -56,36 +47,39 @@ impl Exchange<'_> {
         if head.method != Method::POST {
             return Err(Refusal::new(Reason::MethodNotAllowed).allows("POST"));
         }
-        let deadline = self.snapshot.limits.form_body;
+        let deadline = self.asking.snapshot.limits.form_body;
         let body = form::read(&head.headers, body, deadline).await?;
         let form = Form::parse(&body)?;
-        self.grant(head, &form)
+        self.grant(head, &form).await
     }
 
-    fn grant(&self, head: &Parts, form: &Form<'_>) -> Result<Response<ResponseBody>, Refusal> {
-        let server = self.snapshot.token_server.as_ref();
+    async fn grant(
+        &self,
+        head: &Parts,
+        form: &Form<'_>,
+    ) -> Result<Response<ResponseBody>, Refusal> {
+        let Asking {
+            snapshot,
+            unix_time,
+            ..
+        } = self.asking;
+        let server = snapshot.token_server.as_ref();
         let server = server.ok_or(Reason::RouteUnknown)?;
         match form.grant_type.as_deref() {
             None => return Err(Reason::GrantTypeMissing.into()),
             Some("client_credentials") => {}
             Some(_) => return Err(Reason::GrantTypeUnsupported.into()),
         }
-        let credentials = credentials(&head.headers, form)?;
-        let attempt = Attempt {
-            address: self.address,
-            budget: self.snapshot.limits.secret_failures,
-            arrived: self.arrived,
-            now: UNIX_EPOCH + Duration::from_secs(self.unix_time),
-        };
-        let client = self
-            .memory
-            .authenticate(&credentials, &server.clients, &attempt)?;
+        let client = self.asking.authenticate(&head.headers, form).await?;
+        if !client.client_credentials {
+            return Err(Reason::GrantNotAllowed.into());
+        }
         if form.resource.iter().any(|one| *one != self.resource) {
             return Err(Reason::ResourceUnknown.into());
         }
-        let scope = scope(form.scope.as_deref(), client)?;
-        let issuer = &self.snapshot.authority.issuer;
-        let token = mint(&server.keys, issuer, client, &scope, self.unix_time)
+        let scope = scope(form.scope.as_deref(), &client)?;
+        let issuer = &snapshot.authority.issuer;
+        let token = mint(&server.keys, issuer, &client, &scope, unix_time)
             .map_err(|fault| Refusal::new(Reason::SigningFailed).with_detail(fault.to_string()))?;
         Ok(response(&Granted {
             access_token: &token,
@@ -136,12 +130,11 @@ pub(crate) fn outcome(answer: &Result<Response<ResponseBody>, Refusal>) -> Token
     };
     match reason {
         Reason::GrantTypeUnsupported => TokenOutcome::UnsupportedGrantType,
-        Reason::ClientCredentialsMalformed
-        | Reason::ClientCredentialsMissing
-        | Reason::ClientCredentialsWrong => TokenOutcome::InvalidClient,
+        Reason::GrantNotAllowed => TokenOutcome::UnauthorizedClient,
         Reason::ScopeUnknown => TokenOutcome::InvalidScope,
         Reason::ResourceUnknown => TokenOutcome::InvalidTarget,
         Reason::SecretFailuresSpent => TokenOutcome::TooManyFailures,
+        other if other.status() == StatusCode::UNAUTHORIZED => TokenOutcome::InvalidClient,
         Reason::FormTooLarge => TokenOutcome::BodyTooLarge,
         Reason::MethodNotAllowed => TokenOutcome::MethodNotAllowed,
         other if other.status().is_server_error() => TokenOutcome::ServerError,

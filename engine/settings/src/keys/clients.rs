@@ -69,7 +69,7 @@ static CLIENT: Keys = Keys {
             "ClientSecret",
             Kind::Text,
             None,
-            "Required, unless `ClientSecrets` is given.",
+            "Its secret; or `ClientSecrets`, or another way to authenticate.",
         )
         .theirs(),
         Key::new(
@@ -78,6 +78,28 @@ static CLIENT: Keys = Keys {
             None,
             "Several secrets, any of which is good: to replace one without an outage.",
         ),
+        Key::new(
+            "TokenEndpointAuthMethod",
+            Kind::Choice(&[
+                "client_secret_basic",
+                "client_secret_post",
+                "private_key_jwt",
+                "tls_client_auth",
+                "self_signed_tls_client_auth",
+                "federated_jwt",
+            ]),
+            None,
+            "The one method by which the client must authenticate. Without it: any that it has \
+             the means for.",
+        )
+        .public(),
+        Key::new(
+            "GrantTypes",
+            Kind::List(&Kind::Text),
+            Some("[\"client_credentials\"]"),
+            "Empty for a client that only asks about others' tokens.",
+        )
+        .public(),
         Key::new(
             "Scopes",
             Kind::List(&Kind::Text),
@@ -162,7 +184,13 @@ static SECRET: Keys = Keys {
     owner: Owner::Ours,
     keys: &[
         Key::new("Value", Kind::Text, None, "The secret."),
-        Key::new("Hash", Kind::Anything, None, "The secret as a PHC string.").later(),
+        Key::new(
+            "Hash",
+            Kind::Text,
+            None,
+            "Instead of `Value`: its PHC string, argon2id or pbkdf2, as `sidecar hash-secret` \
+             prints it.",
+        ),
         Key::new(
             "NotAfter",
             Kind::Text,

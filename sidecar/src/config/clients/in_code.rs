@@ -96,6 +96,8 @@ impl ClientCredential {
         Client {
             id: self.id.as_str().into(),
             secrets: self.secrets.clone(),
+            method: None,
+            client_credentials: true,
             scopes: self
                 .scopes
                 .iter()

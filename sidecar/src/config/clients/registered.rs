@@ -7,8 +7,12 @@ use std::time::Duration;
 use settings::{Fault, Mark, Object, Reading};
 
 use super::secrets::secrets;
-use super::{Client, ClientCredential, Clients, WORKFLOW_API, scopes};
+use super::{AuthMethod, Client, ClientCredential, Clients, WORKFLOW_API, scopes};
+use crate::keys::Secret;
 use crate::policy::Operations;
+
+/// The only grant (RFC 6749 §4.4).
+const CLIENT_CREDENTIALS: &str = "client_credentials";
 
 /// All clients of a reading, and what later checks need to know of them.
 pub(in crate::config) struct Registered {
@@ -27,11 +31,8 @@ impl Registered {
         reading: &mut Reading,
     ) -> Self {
         let default_lifetime = object.duration(reading, "TokenLifetime").value;
-        let mut registered = Self {
-            clients: Clients::default(),
-            sample_secrets: Vec::new(),
-            longest_lifetime: default_lifetime,
-        };
+        let mut clients = Vec::new();
+        let mut sample_secrets = Vec::new();
         let mut marks: HashMap<Arc<str>, Mark> = HashMap::new();
         for object in object.objects(reading, "ClientCredentials") {
             let Some((client, mark, sample)) = read_client(&object, default_lifetime, reading)
@@ -48,9 +49,9 @@ impl Registered {
             }
             let by_code = in_code.iter().any(|code| *code.id == *client.id);
             if !by_code {
-                registered.sample_secrets.extend(sample.map(Some));
+                sample_secrets.extend(sample.map(Some));
             }
-            registered.add(client);
+            clients.push(client);
         }
         let mut seen = std::collections::HashSet::new();
         for credential in in_code {
@@ -63,20 +64,19 @@ impl Registered {
             }
             let client = credential.validate(default_lifetime, reading);
             if credential.sample_secret {
-                registered.sample_secrets.push(None);
+                sample_secrets.push(None);
             }
-            registered.add(client);
+            clients.push(client);
         }
-        registered
-    }
-
-    fn add(&mut self, client: Client) {
-        self.longest_lifetime = self.longest_lifetime.max(client.token_lifetime);
-        self.clients
-            .by_id
-            .insert(Arc::clone(&client.id), Arc::new(client));
+        let lifetimes = clients.iter().map(|client| client.token_lifetime);
+        Self {
+            longest_lifetime: lifetimes.fold(default_lifetime, Duration::max),
+            clients: clients.into_iter().collect(),
+            sample_secrets,
+        }
     }
 }
+
 /// A client with the place of its id and of the sample secret, if it uses that.
 fn read_client(
     object: &Object<'_>,
@@ -90,6 +90,8 @@ fn read_client(
     let operations = operations(object, reading);
     let audience = object.text(reading, "Audience");
     let lifetime = object.optional_duration(reading, "TokenLifetime");
+    let client_credentials = grants(object, reading);
+    let method = method(object, &secrets, reading);
     let Some(id) = id else {
         if object.key_mark("ClientId").is_none() {
             let fault = Fault::error(object.mark(), "a client has no `ClientId`");
@@ -100,6 +102,8 @@ fn read_client(
     let client = Client {
         id: id.value.into(),
         secrets,
+        method,
+        client_credentials,
         scopes,
         operations,
         audience: audience.map_or(WORKFLOW_API.into(), |text| text.value.into()),
@@ -125,4 +129,43 @@ fn operations(object: &Object<'_>, reading: &mut Reading) -> Operations {
             Operations::NONE
         }
     }
+}
+
+/// Whether `GrantTypes` has the one that there is.
+fn grants(object: &Object<'_>, reading: &mut Reading) -> bool {
+    let grants = object.texts(reading, "GrantTypes").unwrap_or_default();
+    for grant in &grants {
+        if grant.value != CLIENT_CREDENTIALS {
+            let message = format!("no such grant is served: {}", grant.shown());
+            reading.faults.push(
+                Fault::error(grant.mark, message).label("not served").help(
+                    "`client_credentials`, or an empty list for a client that gets no tokens",
+                ),
+            );
+        }
+    }
+    !grants.is_empty()
+}
+
+/// The one method that a client must use. It must have the means for it.
+fn method(object: &Object<'_>, secrets: &[Secret], reading: &mut Reading) -> Option<AuthMethod> {
+    let word = object.choice(reading, "TokenEndpointAuthMethod")?;
+    let method = AuthMethod::named(word.value)?;
+    let has = match method {
+        AuthMethod::Basic | AuthMethod::Post => !secrets.is_empty(),
+        AuthMethod::PrivateKeyJwt
+        | AuthMethod::Tls
+        | AuthMethod::SelfSignedTls
+        | AuthMethod::Federated => false,
+    };
+    if !has && !reading.faults.has_errors() {
+        let message = format!(
+            "a client must use `{}` and has nothing for it",
+            method.name()
+        );
+        reading
+            .faults
+            .push(Fault::error(word.mark, message).label("nobody can authenticate as it"));
+    }
+    Some(method)
 }

@@ -1,0 +1,106 @@
+//! Which client asks, whatever the endpoint: one method, proved.
+//!
+//! In: a head, a form, the connection. Out: the client, or a refusal; what went well is counted and
+//! noted. Rules: RFC 6749 §2.3, the reference §3. A client that must use one method is refused
+//! after it has proved itself by another, never before: the refusal would tell that it exists.
+//! Elsewhere: what was presented (`client_auth`), secrets (`memory`).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use http::HeaderMap;
+
+use super::client_auth::{Credentials, Offered, offered};
+use super::form::Form;
+use super::memory::Attempt;
+use crate::Shared;
+use crate::admin::Counters;
+use crate::config::{AuthMethod, Client, Clients, Snapshot};
+use crate::listener::ClientCertificate;
+use crate::refusal::{Reason, Refusal};
+
+/// A request to an endpoint that authenticates clients.
+#[derive(Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) counters: &'a Counters,
+    pub(crate) snapshot: &'a Snapshot,
+    /// Of the connection.
+    pub(crate) certificate: Option<&'a Arc<ClientCertificate>>,
+    /// The client's, as far as trusted.
+    pub(crate) address: IpAddr,
+    pub(crate) arrived: Instant,
+    /// Seconds since the epoch.
+    pub(crate) unix_time: u64,
+}
+
+impl Asking<'_> {
+    /// The client that asks. Everyone it does not hold for is refused, alike as far as can be told
+    /// from outside.
+    pub(super) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        form: &Form<'_>,
+    ) -> Result<Arc<Client>, Refusal> {
+        let server = self.snapshot.token_server.as_ref();
+        let clients = &server.ok_or(Reason::RouteUnknown)?.clients;
+        let proved = match offered(headers, form, self.certificate.is_some())? {
+            Offered::Secret(credentials) => self.by_secret(&credentials, clients).await?,
+            Offered::Assertion { .. } | Offered::Certificate { .. } => {
+                return Err(Reason::ClientCredentialsMissing.into());
+            }
+        };
+        let Proved {
+            client,
+            method,
+            secret,
+        } = proved;
+        if client.method.is_some_and(|only| only != method) {
+            return Err(Reason::ClientMethodRefused.into());
+        }
+        self.counters.client_authenticated(method);
+        let last_used = &self.shared.last_used;
+        last_used.note(&client, method, secret, self.unix_time);
+        Ok(client)
+    }
+
+    async fn by_secret(
+        &self,
+        credentials: &Credentials<'_>,
+        clients: &Clients,
+    ) -> Result<Proved, Refusal> {
+        let memory = &self.shared.secrets;
+        let found = memory.authenticate(credentials, clients, self.attempt());
+        let found = found.await?;
+        if found.raw {
+            self.counters.basic_taken_raw();
+        }
+        Ok(Proved {
+            client: found.client,
+            method: if credentials.basic {
+                AuthMethod::Basic
+            } else {
+                AuthMethod::Post
+            },
+            secret: Some(found.secret),
+        })
+    }
+
+    fn attempt(&self) -> Attempt {
+        Attempt {
+            address: self.address,
+            budget: self.snapshot.limits.secret_failures,
+            arrived: self.arrived,
+            now: UNIX_EPOCH + Duration::from_secs(self.unix_time),
+        }
+    }
+}
+
+/// A client that has proved who it is.
+struct Proved {
+    client: Arc<Client>,
+    method: AuthMethod,
+    /// The place of the secret, when it was one.
+    secret: Option<usize>,
+}
