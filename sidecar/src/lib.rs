@@ -41,12 +41,16 @@ pub struct Shared {
     pub tokens: bearer::Cache,
     /// Changes beside the configuration that may end a token.
     pub epoch: bearer::Epoch,
+    /// Proofs of possession that were used.
+    pub proofs: bearer::Proofs,
     /// Secrets that have authenticated, and failures by client and address.
     pub secrets: oauth::SecretMemory,
     /// When clients last authenticated.
     pub last_used: oauth::LastUsed,
     /// Bearer failures by address.
     pub failures: policy::Failures,
+    /// Answers that are held back.
+    pub pauses: gate::Pauses,
     /// One set of counters for each worker.
     pub metrics: admin::Metrics,
     /// What probes are told.
@@ -64,9 +68,11 @@ impl Shared {
             live,
             tokens: bearer::Cache::new(),
             epoch: bearer::Epoch::default(),
+            proofs: bearer::Proofs::new(),
             secrets,
             last_used,
             failures: policy::Failures::new(),
+            pauses: gate::Pauses::default(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),
         }

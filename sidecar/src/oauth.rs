@@ -6,12 +6,14 @@
 //! Elsewhere: keys and their set (`keys`); who may use a token, and for what (`bearer`, `policy`).
 
 mod authenticate;
+mod binder;
 mod client_auth;
 mod discovery;
 mod form;
 mod last_used;
 mod memory;
 mod mint;
+mod resource;
 mod slow;
 mod token;
 
@@ -21,3 +23,6 @@ pub use memory::SecretMemory;
 pub(crate) use authenticate::Asking;
 pub(crate) use discovery::{Published, document};
 pub(crate) use token::{Exchange, outcome};
+
+#[cfg(fuzzing)]
+pub mod fuzz;

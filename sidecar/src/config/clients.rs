@@ -91,6 +91,28 @@ pub struct Client {
     pub audience: Arc<str>,
     /// 1 s to 24 h.
     pub token_lifetime: Duration,
+    /// What its tokens have to be bound to.
+    pub bound_tokens: BoundTokens,
+}
+
+/// What a client's tokens have to be bound to. Tokens that were issued before are not affected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BoundTokens {
+    /// Nothing: to the key of a proof when one comes along, else to the certificate when the client
+    /// authenticates by that.
+    #[default]
+    AsOffered,
+    /// The key of a `DPoP` proof.
+    Dpop,
+    /// The client's TLS certificate.
+    Certificate,
+}
+
+impl Client {
+    /// Whether the listener has to ask for certificates because of this client.
+    pub(super) fn uses_certificate(&self) -> bool {
+        self.bound_tokens == BoundTokens::Certificate
+    }
 }
 
 impl Client {

@@ -27,7 +27,7 @@ pub(crate) struct Asking<'a> {
     pub(crate) counters: &'a Counters,
     pub(crate) snapshot: &'a Snapshot,
     /// Of the connection.
-    pub(crate) certificate: Option<&'a Arc<ClientCertificate>>,
+    pub(crate) certificate: Option<&'a ClientCertificate>,
     /// The client's, as far as trusted.
     pub(crate) address: IpAddr,
     pub(crate) arrived: Instant,
@@ -36,13 +36,13 @@ pub(crate) struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// The client that asks. Everyone it does not hold for is refused, alike as far as can be told
+    /// The client that asks, and by which method. Everyone it does not hold for is refused, alike as far as can be told
     /// from outside.
     pub(super) async fn authenticate(
         &self,
         headers: &HeaderMap,
         form: &Form<'_>,
-    ) -> Result<Arc<Client>, Refusal> {
+    ) -> Result<(Arc<Client>, AuthMethod), Refusal> {
         let server = self.snapshot.token_server.as_ref();
         let clients = &server.ok_or(Reason::RouteUnknown)?.clients;
         let proved = match offered(headers, form, self.certificate.is_some())? {
@@ -62,7 +62,7 @@ impl Asking<'_> {
         self.counters.client_authenticated(method);
         let last_used = &self.shared.last_used;
         last_used.note(&client, method, secret, self.unix_time);
-        Ok(client)
+        Ok((client, method))
     }
 
     async fn by_secret(

@@ -1,6 +1,6 @@
 //! `POST /connect/token`: the client credentials grant.
 //!
-//! method ─▶ form ─▶ grant type ─▶ client ─▶ resource ─▶ scope ─▶ token. Every answer, good or bad,
+//! method ─▶ form ─▶ grant type ─▶ client ─▶ resource ─▶ scope ─▶ binding ─▶ token. Every answer, good or bad,
 //! is kept out of caches (RFC 6749 §5.1).
 
 use bytes::Bytes;
@@ -11,18 +11,22 @@ use http_body::Body;
 use serde::Serialize;
 
 use super::authenticate::Asking;
+use super::binder::Binder;
 use super::form::{self, Form};
 use super::mint::{mint, whole_seconds};
+use super::resource;
 use crate::admin::TokenOutcome;
 use crate::body::ResponseBody;
-use crate::config::Client;
-use crate::refusal::{Reason, Refusal};
+use crate::config::{AuthMethod, Client};
+use crate::refusal::{DPOP_NONCE, Reason, Refusal};
 
 /// What a token request is judged by.
 pub(crate) struct Exchange<'a> {
     pub(crate) asking: Asking<'a>,
     /// The one `resource` that is known.
     pub(crate) resource: &'a str,
+    /// As the client sent it.
+    pub(crate) path: &'a str,
 }
 
 /// RFC 6749 §5.1.
@@ -70,23 +74,40 @@ impl Exchange<'_> {
             Some("client_credentials") => {}
             Some(_) => return Err(Reason::GrantTypeUnsupported.into()),
         }
-        let client = self.asking.authenticate(&head.headers, form).await?;
+        let (client, method) = self.asking.authenticate(&head.headers, form).await?;
         if !client.client_credentials {
             return Err(Reason::GrantNotAllowed.into());
         }
-        if form.resource.iter().any(|one| *one != self.resource) {
-            return Err(Reason::ResourceUnknown.into());
-        }
+        resource::check(&form.resource, self.resource)?;
         let scope = scope(form.scope.as_deref(), &client)?;
+        // Last: a request that is refused uses no proof up.
+        let bound = Binder {
+            snapshot,
+            proofs: &self.asking.shared.proofs,
+            certificate: self.asking.certificate,
+            path: self.path,
+            now: unix_time,
+        };
+        let by_certificate = matches!(method, AuthMethod::Tls | AuthMethod::SelfSignedTls);
+        let (binding, next_nonce) = bound.binding(head, &client, by_certificate)?;
         let issuer = &snapshot.authority.issuer;
-        let token = mint(&server.keys, issuer, &client, &scope, unix_time)
+        let token = mint(&server.keys, issuer, &client, &scope, &binding, unix_time)
             .map_err(|fault| Refusal::new(Reason::SigningFailed).with_detail(fault.to_string()))?;
-        Ok(response(&Granted {
+        let mut response = response(&Granted {
             access_token: &token,
-            token_type: "Bearer",
+            // RFC 9449 §5; a token bound to a certificate stays `Bearer` (RFC 8705 §3).
+            token_type: if binding.key.is_some() {
+                "DPoP"
+            } else {
+                "Bearer"
+            },
             expires_in: whole_seconds(client.token_lifetime),
             scope: &scope,
-        }))
+        });
+        if let Some(nonce) = next_nonce.and_then(|nonce| HeaderValue::try_from(&*nonce).ok()) {
+            response.headers_mut().insert(&DPOP_NONCE, nonce);
+        }
+        Ok(response)
     }
 }
 
@@ -132,7 +153,7 @@ pub(crate) fn outcome(answer: &Result<Response<ResponseBody>, Refusal>) -> Token
         Reason::GrantTypeUnsupported => TokenOutcome::UnsupportedGrantType,
         Reason::GrantNotAllowed => TokenOutcome::UnauthorizedClient,
         Reason::ScopeUnknown => TokenOutcome::InvalidScope,
-        Reason::ResourceUnknown => TokenOutcome::InvalidTarget,
+        Reason::ResourceUnknown | Reason::ResourceMalformed => TokenOutcome::InvalidTarget,
         Reason::SecretFailuresSpent => TokenOutcome::TooManyFailures,
         other if other.status() == StatusCode::UNAUTHORIZED => TokenOutcome::InvalidClient,
         Reason::FormTooLarge => TokenOutcome::BodyTooLarge,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use settings::{Fault, Reading};
 
-use super::{Client, LIFETIME, SAMPLE_SECRET, WORKFLOW_API, is_credential, is_scope};
+use super::{BoundTokens, Client, LIFETIME, SAMPLE_SECRET, WORKFLOW_API, is_credential, is_scope};
 use crate::keys::Secret;
 use crate::policy::Operations;
 
@@ -19,6 +19,7 @@ pub struct ClientCredential {
     operations: Vec<String>,
     audience: String,
     token_lifetime: Option<Duration>,
+    bound_tokens: BoundTokens,
     empty_secret: bool,
     pub(super) sample_secret: bool,
 }
@@ -34,6 +35,7 @@ impl ClientCredential {
             operations: vec!["*".to_owned()],
             audience: WORKFLOW_API.to_owned(),
             token_lifetime: None,
+            bound_tokens: BoundTokens::AsOffered,
             empty_secret: !is_credential(secret),
             sample_secret: secret == SAMPLE_SECRET,
         }
@@ -64,6 +66,13 @@ impl ClientCredential {
     #[must_use]
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.token_lifetime = Some(lifetime);
+        self
+    }
+
+    /// What its tokens have to be bound to.
+    #[must_use]
+    pub fn bound_tokens(mut self, bound_tokens: BoundTokens) -> Self {
+        self.bound_tokens = bound_tokens;
         self
     }
 
@@ -106,6 +115,7 @@ impl ClientCredential {
             operations,
             audience: self.audience.as_str().into(),
             token_lifetime,
+            bound_tokens: self.bound_tokens,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use settings::{Fault, Mark, Object, Reading};
 
 use super::secrets::secrets;
-use super::{AuthMethod, Client, ClientCredential, Clients, WORKFLOW_API, scopes};
+use super::{AuthMethod, BoundTokens, Client, ClientCredential, Clients, WORKFLOW_API, scopes};
 use crate::keys::Secret;
 use crate::policy::Operations;
 
@@ -92,6 +92,11 @@ fn read_client(
     let lifetime = object.optional_duration(reading, "TokenLifetime");
     let client_credentials = grants(object, reading);
     let method = method(object, &secrets, reading);
+    let bound_tokens = match object.choice(reading, "BoundTokens").map(|one| one.value) {
+        Some("dpop") => BoundTokens::Dpop,
+        Some("certificate") => BoundTokens::Certificate,
+        Some(_) | None => BoundTokens::AsOffered,
+    };
     let Some(id) = id else {
         if object.key_mark("ClientId").is_none() {
             let fault = Fault::error(object.mark(), "a client has no `ClientId`");
@@ -108,6 +113,7 @@ fn read_client(
         operations,
         audience: audience.map_or(WORKFLOW_API.into(), |text| text.value.into()),
         token_lifetime: lifetime.map_or(default_lifetime, |lifetime| lifetime.value),
+        bound_tokens,
     };
     Some((client, id.mark, sample))
 }
