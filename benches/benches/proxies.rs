@@ -146,6 +146,7 @@ fn target(keys: &Keys, started: &Peers, peer: &Peer, protocol: &[u8]) -> Result<
         tls: keys.client(protocol)?,
         path: peer.path.to_owned(),
         token: started.token.clone(),
+        form: None,
     })
 }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::KeyPair as _;
+use aws_lc_rs::signature::{KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer};
 
 use crate::Result;
 
@@ -67,6 +67,15 @@ impl Keys {
     #[must_use]
     pub fn signing_public(&self) -> PathBuf {
         self.folder().join("signing-public.pem")
+    }
+
+    /// The public half of the signing key, parsed once.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn verifying(&self) -> Result<ParsedPublicKey> {
+        let public = SubjectPublicKeyInfoDer::from_pem_file(self.signing_public())?;
+        Ok(ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public)?)
     }
 
     /// A client that trusts the run's certificate alone.

@@ -5,7 +5,9 @@
 //! machine, where everything else is equal.
 
 pub mod cpu;
+pub mod flood;
 pub mod haproxy;
+pub mod issuing;
 pub mod keys;
 pub mod load;
 pub mod memory;
@@ -15,6 +17,7 @@ pub mod report;
 pub mod serve;
 pub mod sidecar;
 pub mod tokens;
+pub mod validation;
 
 /// Whatever goes wrong ends the run with its text.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HOST};
-use http::{Request, Response};
-use http_body_util::{BodyExt, Empty};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -81,6 +81,8 @@ pub struct Target {
     pub path: String,
     /// Sent with every request.
     pub token: String,
+    /// A form that is posted; `None`: a GET.
+    pub form: Option<Bytes>,
 }
 
 /// How long.
@@ -189,7 +191,7 @@ pub async fn connect(target: &Target) -> Result<TlsStream<TcpStream>> {
 ///
 /// # Errors
 /// As [`connect`].
-pub async fn http1_connection(target: &Target) -> Result<http1::SendRequest<Empty<Bytes>>> {
+pub async fn http1_connection(target: &Target) -> Result<http1::SendRequest<Full<Bytes>>> {
     let stream = TokioIo::new(connect(target).await?);
     let (sender, connection) = http1::handshake(stream).await?;
     // Ends when the sender is dropped; a failure shows in the request that it fails.
@@ -197,7 +199,7 @@ pub async fn http1_connection(target: &Target) -> Result<http1::SendRequest<Empt
     Ok(sender)
 }
 
-async fn http2_connection(target: &Target) -> Result<http2::SendRequest<Empty<Bytes>>> {
+async fn http2_connection(target: &Target) -> Result<http2::SendRequest<Full<Bytes>>> {
     let stream = TokioIo::new(connect(target).await?);
     let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
     tokio::spawn(async move { drop(connection.await) });
@@ -208,19 +210,27 @@ async fn http2_connection(target: &Target) -> Result<http2::SendRequest<Empty<By
 ///
 /// # Errors
 /// The target is no URL.
-pub fn request(target: &Target, absolute: bool) -> Result<Request<Empty<Bytes>>> {
-    let request = if absolute {
-        Request::get(format!("https://{}{}", target.address, target.path))
+pub fn request(target: &Target, absolute: bool) -> Result<Request<Full<Bytes>>> {
+    let mut request = if absolute {
+        Request::builder().uri(format!("https://{}{}", target.address, target.path))
     } else {
-        Request::get(&target.path).header(HOST, target.address.to_string())
+        let host = target.address.to_string();
+        Request::builder().uri(&target.path).header(HOST, host)
     };
-    Ok(request
-        .header(AUTHORIZATION, format!("Bearer {}", target.token))
-        .body(Empty::new())?)
+    if !target.token.is_empty() {
+        request = request.header(AUTHORIZATION, format!("Bearer {}", target.token));
+    }
+    Ok(match &target.form {
+        Some(form) => request
+            .method(Method::POST)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::new(form.clone()))?,
+        None => request.body(Full::default())?,
+    })
 }
 
 async fn ask_http1(
-    mut sender: http1::SendRequest<Empty<Bytes>>,
+    mut sender: http1::SendRequest<Full<Bytes>>,
     target: Target,
     count: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
@@ -235,7 +245,7 @@ async fn ask_http1(
 }
 
 async fn ask_http2(
-    mut sender: http2::SendRequest<Empty<Bytes>>,
+    mut sender: http2::SendRequest<Full<Bytes>>,
     target: Target,
     count: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,

@@ -144,7 +144,10 @@ fn ours(keys: &Keys, upstream: SocketAddr) -> Result<Ours> {
 }
 
 /// One of the bare hyper programs: this very executable with another job.
-fn own(job: &str, rest: &[String]) -> Result<Program> {
+///
+/// # Errors
+/// It does not start.
+pub fn own(job: &str, rest: &[String]) -> Result<Program> {
     let address = free_address()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("serve").arg(job).arg(address.to_string());

@@ -55,15 +55,19 @@ impl Row {
     }
 }
 
+/// So many in a second.
+#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts of a run of seconds")]
-fn rate(count: u64, time: Duration) -> f64 {
+pub fn rate(count: u64, time: Duration) -> f64 {
     if time.is_zero() {
         return 0.0;
     }
     count as f64 / time.as_secs_f64()
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+/// The middle value, or what lies between the two.
+#[must_use]
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

@@ -7,15 +7,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::Request;
-use http::header::{CONTENT_TYPE, HOST};
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
+use http_body_util::BodyExt;
 use serde_json::Value;
 
 use crate::Result;
 use crate::keys::Keys;
-use crate::load::{Target, connect};
+use crate::load::{Target, http1_connection, request};
 use crate::program::{Program, free_address};
 
 /// Where the API is.
@@ -24,8 +21,10 @@ pub const PATH_PREFIX: &str = "/workflowapi";
 /// A read that every engine answers: what the load asks.
 pub const PATH: &str = "/workflowapi/getschemelist";
 
-const CLIENT_ID: &str = "bench";
-const CLIENT_SECRET: &str = "a secret of one run";
+/// The one client, and its secret.
+pub const CLIENT_ID: &str = "bench";
+/// Of one run.
+pub const CLIENT_SECRET: &str = "a secret of one run";
 
 /// Builds it in release.
 ///
@@ -70,6 +69,7 @@ pub struct Sidecar {
     config: PathBuf,
     listen: SocketAddr,
     admin: SocketAddr,
+    set: Vec<String>,
 }
 
 impl Sidecar {
@@ -116,7 +116,15 @@ impl Sidecar {
             config: file,
             listen,
             admin,
+            set: Vec::new(),
         })
+    }
+
+    /// Sets one key over the file's value: `Key.Path=value`.
+    #[must_use]
+    pub fn set(mut self, pair: impl Into<String>) -> Self {
+        self.set.push(pair.into());
+        self
     }
 
     /// Runs it until the value is dropped; also tells the time from exec to `/readyz` 200.
@@ -126,6 +134,9 @@ impl Sidecar {
     pub fn start(&self) -> Result<(Program, Duration)> {
         let mut command = Command::new(&self.binary);
         command.arg("run").arg("--config").arg(&self.config);
+        for pair in &self.set {
+            command.arg("--set").arg(pair);
+        }
         let start = Instant::now();
         let mut program = Program::start(command, self.admin)?;
         program.wait_for(is_ready)?;
@@ -134,42 +145,69 @@ impl Sidecar {
         Ok((program, ready))
     }
 
+    /// A counter of the running sidecar, by its name and labels.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn metric(&self, name: &str) -> Result<u64> {
+        use std::io::{Read, Write};
+
+        let mut stream = TcpStream::connect(self.admin)?;
+        let host = self.admin;
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.ok_or_else(|| format!("no {name}"))?.parse()?)
+    }
+
     /// A token of the running sidecar's own, by client credentials.
     ///
     /// # Errors
     /// It issues none.
     pub fn token(&self, keys: &Keys) -> Result<String> {
-        let target = Target {
-            address: self.listen,
-            tls: keys.client(b"http/1.1")?,
-            path: String::new(),
-            token: String::new(),
-        };
-        let form = format!(
-            "grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={}",
-            CLIENT_SECRET.replace(' ', "+")
-        );
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(async {
-            let stream = TokioIo::new(connect(&target).await?);
-            let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
-            tokio::spawn(async move { drop(connection.await) });
-            let request = Request::post("/connect/token")
-                .header(HOST, self.listen.to_string())
-                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(Full::new(Bytes::from(form)))?;
-            let response = sender.send_request(request).await?;
-            let status = response.status();
-            let body = response.into_body().collect().await?.to_bytes();
-            let answer: Value = serde_json::from_slice(&body)?;
-            let token = answer["access_token"].as_str();
-            token
-                .map(str::to_owned)
-                .ok_or_else(|| format!("no token: {status} {answer}").into())
-        })
+        token(self.listen, keys)
     }
+}
+
+/// The form by which the one client asks for a token.
+#[must_use]
+pub fn token_form() -> Bytes {
+    let secret = CLIENT_SECRET.replace(' ', "+");
+    Bytes::from(format!(
+        "grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={secret}"
+    ))
+}
+
+/// A token of the sidecar that listens on `address`.
+///
+/// # Errors
+/// It issues none.
+pub fn token(address: SocketAddr, keys: &Keys) -> Result<String> {
+    let target = Target {
+        address,
+        tls: keys.client(b"http/1.1")?,
+        path: "/connect/token".to_owned(),
+        token: String::new(),
+        form: Some(token_form()),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut sender = http1_connection(&target).await?;
+        let response = sender.send_request(request(&target, false)?).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        let answer: Value = serde_json::from_slice(&body)?;
+        let token = answer["access_token"].as_str();
+        token
+            .map(str::to_owned)
+            .ok_or_else(|| format!("no token: {status} {answer}").into())
+    })
 }
 
 fn is_ready(admin: SocketAddr) -> bool {

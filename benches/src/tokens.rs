@@ -1,4 +1,4 @@
-//! The one token that every request carries.
+//! Tokens: the one that every request of a load carries, and many that nobody saw before.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -44,4 +44,35 @@ pub fn mint(signing: &Path, issuer: &str) -> Result<String> {
         "{signed}.{}",
         BASE64_URL_SAFE_NO_PAD.encode(signature)
     ))
+}
+
+/// Tokens that a running sidecar takes: its own header, the claims of one that it issued, a `jti`
+/// each, counted from `from`, signed with its RSA key.
+///
+/// # Errors
+/// The key cannot be read or does not sign, or `sample` is no token.
+pub fn mint_like(sample: &str, signing: &Path, from: usize, count: usize) -> Result<Vec<String>> {
+    let pkcs8 = PrivatePkcs8KeyDer::from_pem_file(signing)?;
+    let key = KeyPair::from_pkcs8(pkcs8.secret_pkcs8_der())?;
+    let mut parts = sample.split('.');
+    let (header, claims) = (parts.next().ok_or("no header")?, parts.next());
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(claims.ok_or("no claims")?)?;
+    let mut claims: serde_json::Value = serde_json::from_slice(&claims)?;
+    let random = SystemRandom::new();
+    (from..from + count)
+        .map(|number| {
+            claims["jti"] = format!("{number:032x}").into();
+            let claims = BASE64_URL_SAFE_NO_PAD.encode(claims.to_string());
+            let signed = format!("{header}.{claims}");
+            let mut signature = vec![0; key.public_modulus_len()];
+            key.sign(
+                &RSA_PKCS1_SHA256,
+                &random,
+                signed.as_bytes(),
+                &mut signature,
+            )?;
+            let signature = BASE64_URL_SAFE_NO_PAD.encode(signature);
+            Ok(format!("{signed}.{signature}"))
+        })
+        .collect()
 }

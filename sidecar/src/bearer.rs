@@ -5,23 +5,30 @@
 //! is read from the header only, never from query, body or cookie.
 //! Elsewhere: what the caller may do (`policy`); where keys come from (`keys`).
 
+mod binding;
 mod cache;
 mod claims;
 mod epoch;
 mod json;
 mod jws;
+mod proof;
 mod token68;
+mod validator;
 
 use std::sync::Arc;
 
 use http::HeaderValue;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+pub use binding::Binding;
 pub use cache::Cache;
 pub use epoch::Epoch;
+pub use proof::Proofs;
+pub use validator::Validator;
 
 pub(crate) use cache::Validated;
-pub(crate) use token68::find;
+pub(crate) use proof::{DPOP, Wanted};
+pub(crate) use token68::{Presented, Scheme, find};
 
 use crate::Shared;
 use crate::admin::{ClientLabel, Metrics};
@@ -48,6 +55,8 @@ pub struct Principal {
     pub operations: Operations,
     /// What tells its token from others.
     pub token: TokenId,
+    /// What whoever presents it has to prove each time; `None`: a bearer token.
+    pub binding: Option<Box<Binding>>,
     /// Header values for the engine, made once: client, subject, scopes.
     pub(crate) identity: [HeaderValue; 3],
     pub(crate) label: ClientLabel,
@@ -90,6 +99,7 @@ impl Principal {
             operations: client.operations,
             origin: Origin::Registered(client),
             subject: claims.subject,
+            binding: claims.binding,
             scopes: claims.scopes,
             token: TokenId {
                 issuer: Arc::clone(issuer),
@@ -181,5 +191,7 @@ pub(crate) fn validate(token: &[u8], judging: &Judging<'_>) -> Result<Validated,
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(fuzzing)]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;

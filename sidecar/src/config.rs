@@ -10,7 +10,9 @@
 //! Elsewhere: reading JSON with comments and positions (crate `settings`).
 
 mod checks;
+mod client_certificates;
 mod clients;
+mod dpop;
 mod draft;
 mod edge;
 mod key_files;
@@ -24,10 +26,14 @@ mod upstream;
 mod urls;
 mod watch;
 
+#[cfg(fuzzing)]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;
 
-pub use clients::{Client, ClientCredential, Clients};
+pub use client_certificates::ClientCertificates;
+pub use clients::{BoundTokens, Client, ClientCredential, Clients};
+pub use dpop::{Dpop, NonceDemand};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
 pub use key_files::{CertificateSource, SigningSource};
 pub use live::{Live, ReloadStatus};

@@ -14,6 +14,8 @@ mod headers;
 mod host;
 mod log;
 mod path;
+mod pause;
+mod possession;
 mod prepared;
 mod query;
 mod route;
@@ -22,6 +24,7 @@ mod trace;
 
 use std::sync::Arc;
 
+pub use pause::Pauses;
 pub use prepared::Prepared;
 pub use serve::serve;
 
@@ -42,6 +45,8 @@ pub struct CanonicalRequest {
     /// The client's address as far as trusted.
     pub(crate) client_address: std::net::IpAddr,
     pub(crate) tls: bool,
+    /// There is a `DPoP` header, which is not for the engine.
+    pub(crate) proof: bool,
 }
 
 /// Only the gate makes one: nothing unchecked leaves through `upstream`.
@@ -52,6 +57,8 @@ pub struct Admitted {
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
+#[cfg(fuzzing)]
+pub mod fuzz;
 #[cfg(test)]
 pub(crate) mod rig;
 #[cfg(test)]

@@ -42,10 +42,14 @@ pub struct Shared {
     pub tokens: bearer::Cache,
     /// Changes beside the configuration that may end a token.
     pub epoch: bearer::Epoch,
+    /// Proofs of possession that were used.
+    pub proofs: bearer::Proofs,
     /// Secrets that have authenticated, and failures by client and address.
     pub secrets: oauth::SecretMemory,
     /// Bearer failures by address.
     pub failures: policy::Failures,
+    /// Answers that are held back.
+    pub pauses: gate::Pauses,
     /// One set of counters for each worker.
     pub metrics: admin::Metrics,
     /// What probes are told.
@@ -60,8 +64,10 @@ impl Shared {
             live,
             tokens: bearer::Cache::new(),
             epoch: bearer::Epoch::default(),
+            proofs: bearer::Proofs::new(),
             secrets: oauth::SecretMemory::new(),
             failures: policy::Failures::new(),
+            pauses: gate::Pauses::default(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),
         }

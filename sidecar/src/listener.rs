@@ -7,7 +7,9 @@
 //! Elsewhere: what a request is worth (`gate`); when to start, reload and stop (`server`).
 
 mod accept;
+mod authorities;
 mod certificate;
+mod client_certificate;
 mod connection;
 mod development;
 mod life;
@@ -17,7 +19,9 @@ mod sockets;
 mod stream;
 mod tls;
 
+pub use authorities::{Authorities, AuthoritiesError};
 pub use certificate::{Certificate, CertificateError};
+pub use client_certificate::ClientCertificate;
 pub use sockets::BindError;
 
 pub(crate) use accept::{Accepting, Handed, Handover};
@@ -27,9 +31,7 @@ pub(crate) use sockets::{Socket, SocketId, Sockets, bind_admin};
 pub(crate) use tls::server_config;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-
-use rustls_pki_types::CertificateDer;
+use std::sync::{Arc, OnceLock};
 
 /// What the gate needs to know of the connection a request came in on.
 #[derive(Clone, Debug)]
@@ -40,20 +42,15 @@ pub struct Connection {
     pub local: SocketAddr,
     /// Whether it is encrypted.
     pub tls: bool,
-    /// What the client proved to hold in the handshake, when it sent one.
-    pub certificate: Option<Arc<ClientCertificate>>,
+    /// What the client proved to hold in the handshake, when it sent one; set once, then.
+    pub(crate) certificate: OnceLock<Arc<ClientCertificate>>,
 }
 
-/// A client's TLS certificate; that the client holds its key was proved in the handshake.
-#[derive(Debug)]
-pub struct ClientCertificate {
-    /// As sent, the client's own.
-    pub der: CertificateDer<'static>,
-    /// SHA-256 of it: `x5t#S256` of RFC 8705 §3.1.
-    pub thumbprint: [u8; 32],
-    /// Whether a configured authority vouches for it; else it counts only where a client is
-    /// registered with this very key.
-    pub trusted: bool,
+impl Connection {
+    /// What the client proved to hold in the handshake, when it sent one.
+    pub fn certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        self.certificate.get()
+    }
 }
 
 #[cfg(test)]

@@ -5,14 +5,19 @@
 //! 1.0; RFC 8707; RFC 9068; RFC 9728.
 //! Elsewhere: keys and their set (`keys`); who may use a token, and for what (`bearer`, `policy`).
 
+mod binder;
 mod client_auth;
 mod discovery;
 mod form;
 mod memory;
 mod mint;
+mod resource;
 mod token;
 
 pub use memory::SecretMemory;
 
 pub(crate) use discovery::{Published, document};
 pub(crate) use token::{Exchange, outcome};
+
+#[cfg(fuzzing)]
+pub mod fuzz;

@@ -52,6 +52,10 @@ enum Protocol {
     /// Of the bearer's own header, not of the request at large.
     BearerRequest,
     InvalidToken,
+    /// RFC 9449 §5 and §7.1.
+    InvalidProof,
+    /// RFC 9449 §8 and §9.
+    UseNonce,
     InsufficientScope,
     /// No matter of credentials.
     InvalidRequest,
@@ -177,7 +181,7 @@ reasons! {
     CredentialsMissing "credentials_missing" 401 Unauthorized Unasked
         "an access token is needed";
     SchemeUnsupported "scheme_unsupported" 401 Unauthorized Unasked
-        "an access token is needed, in the scheme Bearer";
+        "an access token is needed, in the scheme Bearer or DPoP";
     CredentialsSeveral "credentials_several" 400 BadRequest BearerRequest
         "more than one Authorization header was sent";
     CredentialsMalformed "credentials_malformed" 400 BadRequest BearerRequest
@@ -211,7 +215,43 @@ reasons! {
     ClientRemoved "client_removed" 401 Unauthorized InvalidToken
         "the access token's client is not registered";
     BindingUnsupported "binding_unsupported" 401 Unauthorized InvalidToken
-        "the access token is bound to a key whose proof is not served here";
+        "the access token is bound in a way that is not known here";
+    TokenBound "token_bound" 401 Unauthorized InvalidToken
+        "the access token is bound to a key, so it is presented in the scheme DPoP with a proof";
+    TokenUnbound "token_unbound" 401 Unauthorized InvalidToken
+        "the access token is not bound to a key";
+    CertificateMissing "certificate_missing" 401 Unauthorized InvalidToken
+        "the access token is bound to a TLS certificate, and none was sent";
+    CertificateWrong "certificate_wrong" 401 Unauthorized InvalidToken
+        "the access token is bound to another TLS certificate";
+    ProofMissing "proof_missing" 401 Unauthorized InvalidProof
+        "a DPoP proof is needed";
+    ProofSeveral "proof_several" 401 Unauthorized InvalidProof
+        "more than one DPoP proof was sent";
+    ProofMalformed "proof_malformed" 401 Unauthorized InvalidProof
+        "the DPoP proof is not a JWT of its type with every claim that it needs";
+    ProofAlgorithmRefused "proof_algorithm_refused" 401 Unauthorized InvalidProof
+        "the DPoP proof is not signed with an algorithm that is served";
+    ProofKeyUnfit "proof_key_unfit" 401 Unauthorized InvalidProof
+        "the DPoP proof carries no public key that fits its algorithm";
+    ProofKeyWrong "proof_key_wrong" 401 Unauthorized InvalidToken
+        "the access token is bound to another key than that of the DPoP proof";
+    ProofMethodWrong "proof_method_wrong" 401 Unauthorized InvalidProof
+        "the DPoP proof is for another method";
+    ProofUriWrong "proof_uri_wrong" 401 Unauthorized InvalidProof
+        "the DPoP proof is for another URI";
+    ProofTokenWrong "proof_token_wrong" 401 Unauthorized InvalidProof
+        "the DPoP proof is not for this access token";
+    ProofNotCurrent "proof_not_current" 401 Unauthorized InvalidProof
+        "the DPoP proof was not made just now";
+    ProofNonceNeeded "proof_nonce_needed" 401 Unauthorized UseNonce
+        "the DPoP proof needs a nonce of this server that is good now";
+    ProofSignatureWrong "proof_signature_wrong" 401 Unauthorized InvalidProof
+        "the DPoP proof's signature is wrong";
+    ProofReplayed "proof_replayed" 401 Unauthorized InvalidProof
+        "the DPoP proof was used before";
+    ProofsTooMany "proofs_too_many" 429 RateLimited TemporarilyUnavailable
+        "the client uses more DPoP proofs than can be told apart";
     NoIssuerTrusted "no_issuer_trusted" 401 Unauthorized InvalidToken
         "no issuer of access tokens is trusted";
     BearerFailuresSpent "bearer_failures_spent" 429 RateLimited InvalidRequest
@@ -250,6 +290,10 @@ reasons! {
         "client authentication failed";
     ScopeUnknown "scope_unknown" 400 BadRequest InvalidScope
         "a scope is malformed, unknown, or not allowed to this client";
+    ResourceMalformed "resource_malformed" 400 BadRequest InvalidTarget
+        "a resource is not an absolute URI without a fragment";
+    ClientCertificateNeeded "client_certificate_needed" 400 BadRequest InvalidRequest
+        "the client's tokens are bound to its TLS certificate, and none was sent";
     ResourceUnknown "resource_unknown" 400 BadRequest InvalidTarget
         "the resource is unknown";
     SecretFailuresSpent "secret_failures_spent" 429 RateLimited TemporarilyUnavailable
@@ -280,10 +324,10 @@ impl Reason {
 
     /// What the client is told. Of a token that was presented it learns only that it is not good.
     pub fn text(self) -> &'static str {
-        if self.protocol() == Protocol::InvalidToken {
-            "the access token is not valid"
-        } else {
-            self.detailed_text()
+        match self.protocol() {
+            Protocol::InvalidToken => "the access token is not valid",
+            Protocol::InvalidProof => "the DPoP proof is not valid",
+            _ => self.detailed_text(),
         }
     }
 
@@ -293,6 +337,8 @@ impl Reason {
             Protocol::BearerRequest => Challenge::Error("invalid_request"),
             Protocol::InvalidToken => Challenge::Error("invalid_token"),
             Protocol::InsufficientScope => Challenge::Error("insufficient_scope"),
+            Protocol::InvalidProof => Challenge::Error("invalid_dpop_proof"),
+            Protocol::UseNonce => Challenge::Error("use_dpop_nonce"),
             Protocol::InvalidRequest
             | Protocol::UnsupportedGrantType
             | Protocol::InvalidClient
@@ -310,6 +356,8 @@ impl Reason {
             Protocol::UnsupportedGrantType => "unsupported_grant_type",
             Protocol::InvalidClient => "invalid_client",
             Protocol::InvalidScope => "invalid_scope",
+            Protocol::InvalidProof => "invalid_dpop_proof",
+            Protocol::UseNonce => "use_dpop_nonce",
             Protocol::InvalidTarget => "invalid_target",
             Protocol::TemporarilyUnavailable => "temporarily_unavailable",
             Protocol::ServerError => "server_error",
@@ -318,6 +366,15 @@ impl Reason {
             | Protocol::InvalidToken
             | Protocol::InsufficientScope
             | Protocol::InvalidRequest => "invalid_request",
+        }
+    }
+
+    /// The status at the token endpoint, where a proof is a part of the request and not the
+    /// client's credentials (RFC 9449 §5 and §8).
+    pub(super) fn oauth_status(self) -> StatusCode {
+        match self.protocol() {
+            Protocol::InvalidProof | Protocol::UseNonce => StatusCode::BAD_REQUEST,
+            _ => self.status(),
         }
     }
 

@@ -9,12 +9,15 @@ use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 pub use crate::reason::{ErrorName, Reason};
 
+use crate::bearer::Scheme;
 use crate::body::ResponseBody;
 use crate::reason::Challenge;
+
+pub(crate) static DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// A refusal on its way to the client.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub struct Refusal {
     /// For the log; never a secret, a token or a part of one.
     pub detail: Option<Box<str>>,
     extra: Extra,
+    /// In which the token was presented.
+    scheme: Scheme,
 }
 
 /// What one kind of refusal says besides.
@@ -34,6 +39,7 @@ enum Extra {
     RetryAfter(u32),
     Scope(Box<str>),
     Allow(Box<str>),
+    Nonce(Box<str>),
 }
 
 impl From<Reason> for Refusal {
@@ -42,6 +48,7 @@ impl From<Reason> for Refusal {
             reason,
             detail: None,
             extra: Extra::Nothing,
+            scheme: Scheme::Bearer,
         }
     }
 }
@@ -66,6 +73,21 @@ impl Refusal {
     pub fn retry_after(self, seconds: u32) -> Self {
         Self {
             extra: Extra::RetryAfter(seconds.max(1)),
+            ..self
+        }
+    }
+
+    /// In which the token was presented.
+    #[must_use]
+    pub(crate) fn in_scheme(self, scheme: Scheme) -> Self {
+        Self { scheme, ..self }
+    }
+
+    /// `DPoP-Nonce`: what the next proof has to have.
+    #[must_use]
+    pub(crate) fn with_nonce(self, nonce: impl Into<Box<str>>) -> Self {
+        Self {
+            extra: Extra::Nonce(nonce.into()),
             ..self
         }
     }
@@ -95,7 +117,9 @@ impl Refusal {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let wait = match &self.extra {
             Extra::RetryAfter(seconds) => Some(*seconds),
-            Extra::Nothing | Extra::Scope(_) | Extra::Allow(_) => self.reason.wait(),
+            Extra::Nothing | Extra::Scope(_) | Extra::Allow(_) | Extra::Nonce(_) => {
+                self.reason.wait()
+            }
         };
         if let Some(seconds) = wait {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -104,6 +128,11 @@ impl Refusal {
             && let Ok(value) = HeaderValue::try_from(&**methods)
         {
             headers.insert(ALLOW, value);
+        }
+        if let Extra::Nonce(nonce) = &self.extra
+            && let Ok(value) = HeaderValue::try_from(&**nonce)
+        {
+            headers.insert(&DPOP_NONCE, value);
         }
     }
 }
@@ -115,6 +144,10 @@ pub(crate) struct Manner {
     resource_metadata: Box<str>,
     /// `DetailedRefusals`.
     detailed: bool,
+    /// What proofs may be signed with, separated by spaces.
+    dpop_algorithms: Box<str>,
+    /// Bearer tokens are not served.
+    dpop_only: bool,
 }
 
 impl Manner {
@@ -123,6 +156,18 @@ impl Manner {
             realm: quoted(realm),
             resource_metadata: quoted(resource_metadata),
             detailed,
+            dpop_algorithms: quoted(""),
+            dpop_only: false,
+        }
+    }
+
+    /// What proofs may be signed with; whether every token needs one.
+    #[must_use]
+    pub(crate) fn with_dpop(self, algorithms: &[&str], only: bool) -> Self {
+        Self {
+            dpop_algorithms: quoted(&algorithms.join(" ")),
+            dpop_only: only,
+            ..self
         }
     }
 
@@ -134,26 +179,48 @@ impl Manner {
         }
     }
 
-    /// RFC 6750 §3: no error code where no credentials were given.
-    fn challenge(&self, refusal: &Refusal) -> Option<HeaderValue> {
+    /// One challenge for each scheme that is served; the one in which the token was presented comes
+    /// first, and it alone says what was wrong (RFC 9110 §11.6.1, RFC 9449 §7.2).
+    fn challenge(&self, refusal: &Refusal, headers: &mut HeaderMap) {
+        let used = if self.dpop_only {
+            Scheme::Dpop
+        } else {
+            refusal.scheme
+        };
+        let other = match used {
+            Scheme::Bearer => Some(Scheme::Dpop),
+            Scheme::Dpop => (!self.dpop_only).then_some(Scheme::Bearer),
+        };
         let reason = refusal.reason;
-        let (realm, metadata) = (&self.realm, &self.resource_metadata);
-        let mut value = match reason.challenge() {
-            Challenge::None => return None,
-            Challenge::Plain => format!("Bearer realm={realm}"),
+        let error = match reason.challenge() {
+            Challenge::None => return,
+            // RFC 6750 §3: no error code where no credentials were given.
+            Challenge::Plain => String::new(),
             Challenge::Error(error) => format!(
-                r#"Bearer realm={realm}, error="{error}", error_description="{}""#,
+                r#", error="{error}", error_description="{}""#,
                 self.text(reason)
             ),
         };
-        if let Extra::Scope(scope) = &refusal.extra {
-            value.push_str(", scope=");
-            value.push_str(&quoted(scope));
+        let scope = match &refusal.extra {
+            Extra::Scope(scope) => format!(", scope={}", quoted(scope)),
+            _ => String::new(),
+        };
+        for (scheme, said) in [(Some(used), &*error), (other, "")] {
+            let Some(scheme) = scheme else { continue };
+            let (name, algorithms) = match scheme {
+                Scheme::Bearer => ("Bearer", String::new()),
+                // RFC 9449 §7.1.
+                Scheme::Dpop => ("DPoP", format!(", algs={}", self.dpop_algorithms)),
+            };
+            let (realm, metadata) = (&self.realm, &self.resource_metadata);
+            // RFC 9728 §5.1: where a client learns how to get a token.
+            let value = format!(
+                "{name} realm={realm}{said}{algorithms}{scope}, resource_metadata={metadata}"
+            );
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.append(WWW_AUTHENTICATE, value);
+            }
         }
-        // RFC 9728 §5.1.
-        value.push_str(", resource_metadata=");
-        value.push_str(metadata);
-        HeaderValue::try_from(value).ok()
     }
 }
 
@@ -180,9 +247,7 @@ pub(crate) fn envelope(
     json.push_str(r#""}"#);
     let mut response = response(reason, json);
     refusal.headers(response.headers_mut());
-    if let Some(challenge) = manner.challenge(refusal) {
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-    }
+    manner.challenge(refusal, response.headers_mut());
     response
 }
 
@@ -193,12 +258,13 @@ pub(crate) fn oauth_error(refusal: &Refusal, manner: &Manner) -> Response<Respon
     let text = manner.text(reason);
     let json = format!(r#"{{"error":"{error}","error_description":"{text}"}}"#);
     let mut response = response(reason, json);
+    *response.status_mut() = reason.oauth_status();
     refusal.headers(response.headers_mut());
     let headers = response.headers_mut();
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     // RFC 9110 §15.5.2: a 401 always names a scheme; RFC 6749 §5.2 wants the one that was tried,
     // and Basic is the only one of ours that is a scheme.
-    if reason.status() == http::StatusCode::UNAUTHORIZED {
+    if reason.oauth_status() == http::StatusCode::UNAUTHORIZED {
         let challenge = format!(r#"Basic realm={}, charset="UTF-8""#, manner.realm);
         if let Ok(value) = HeaderValue::try_from(challenge) {
             headers.insert(WWW_AUTHENTICATE, value);

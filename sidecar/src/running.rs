@@ -88,6 +88,11 @@ impl Running {
         self.shared.live.snapshot()
     }
 
+    /// Judges tokens as the gate does, for what else this process serves.
+    pub fn validator(&self) -> crate::bearer::Validator {
+        crate::bearer::Validator::new(Arc::clone(&self.shared))
+    }
+
     /// The engine in this process, if the upstream is that one.
     #[cfg(feature = "embedded")]
     pub fn engine(&self) -> Option<&engine::Engine> {

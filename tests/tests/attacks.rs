@@ -330,7 +330,7 @@ impl Workshop {
             good.replacen(':', "=", 1),
         ] {
             let token = self.forger.token_of_text(&header, &claims);
-            self.with_token(format!("claims as {:.20}", claims), &token);
+            self.with_token(format!("claims as {claims:.20}"), &token);
         }
         for member in [
             "\"alg\":\"none\"",

@@ -2,6 +2,7 @@
 //!
 //! A new key is one entry here: names, masking, readers, schema and documentation follow.
 
+mod bound;
 mod clients;
 mod edge;
 mod engine;
@@ -75,6 +76,18 @@ pub static ROOT: Keys = Keys {
             "Several certificates, chosen by the name that the client asks for.",
         )
         .later(),
+        Key::new(
+            "ClientCertificates",
+            Kind::Object(&bound::CLIENT_CERTIFICATES),
+            None,
+            "TLS certificates of clients.",
+        ),
+        Key::new(
+            "Dpop",
+            Kind::Object(&bound::DPOP),
+            None,
+            "Proofs of possession (RFC 9449), which bind tokens to keys of their clients.",
+        ),
         Key::new(
             "DisableOpenIddictServer",
             Kind::Bool,

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::binding::Binding;
 use super::json::{Object, Value};
 use crate::config::{Client, Clients};
 use crate::refusal::Reason;
@@ -26,6 +27,7 @@ pub(super) struct Claims {
     pub(super) expires: u64,
     pub(super) issued_at: Option<u64>,
     pub(super) jti: Option<Box<str>>,
+    pub(super) binding: Option<Box<Binding>>,
 }
 
 impl Claims {
@@ -48,10 +50,7 @@ impl Claims {
                 return Err(Reason::TokenNotYetValid);
             }
         }
-        // RFC 7800 §3.1: a bound token is nobody's without the proof, and none is served yet.
-        if claims.find("cnf").is_some() {
-            return Err(Reason::BindingUnsupported);
-        }
+        let binding = Binding::of(claims)?;
         let jti = text(claims, "jti")?.map(Into::into);
         let subject = text(claims, "sub")?.filter(|sub| !sub.is_empty());
         let subject = subject.ok_or(Reason::ClaimsMalformed)?;
@@ -79,6 +78,7 @@ impl Claims {
             expires,
             issued_at,
             jti,
+            binding,
         })
     }
 }

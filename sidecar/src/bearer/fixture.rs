@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use super::{Epoch, Judging};
 use crate::admin::Metrics;
 use crate::config::{
-    Access, AccessLog, AdminUrl, Authority, Client, Clients, CorsOrigins, Drain, Endpoint, Limits,
-    LogSettings, Rate, RouteSettings, SigningSource, Snapshot, TokenServer, UpstreamSettings,
+    Access, AccessLog, AdminUrl, Authority, BoundTokens, Client, ClientCertificates, Clients,
+    CorsOrigins, Dpop, Drain, Endpoint, Limits, LogSettings, Rate, RouteSettings, SigningSource,
+    Snapshot, TokenServer, UpstreamSettings,
 };
 use crate::keys::{KeyRing, Material, Secret};
 use crate::policy::Operations;
@@ -53,6 +54,7 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
         operations: Operations::parse(operations).unwrap(),
         audience: "WorkflowApi".into(),
         token_lifetime: Duration::from_secs(3600),
+        bound_tokens: BoundTokens::AsOffered,
     }
 }
 
@@ -83,6 +85,8 @@ pub(crate) fn snapshot() -> Snapshot {
             base: BASE.into(),
         },
         certificate: None,
+        client_certificates: ClientCertificates::default(),
+        dpop: Dpop::default(),
         token_server: Some(TokenServer {
             keys: Arc::clone(&KEYS.ring),
             clients: clients(registered),
@@ -213,6 +217,13 @@ pub(crate) fn signed(header: &str, claims: &str) -> String {
     );
     let signature = URL_SAFE_NO_PAD.encode(signature(message.as_bytes()));
     format!("{message}.{signature}")
+}
+
+/// Modulus and exponent of the key that signs, as its JWK has them.
+pub(crate) fn public_key() -> (String, String) {
+    let set: Value = serde_json::from_slice(&KEYS.ring.jwks(NOW).body).unwrap();
+    let member = |name: &str| set["keys"][0][name].as_str().unwrap().to_owned();
+    (member("n"), member("e"))
 }
 
 pub(crate) fn signature(message: &[u8]) -> Vec<u8> {

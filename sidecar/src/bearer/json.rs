@@ -37,6 +37,11 @@ impl Object {
         }
     }
 
+    /// Every name, each once.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<&Value> {
         self.0
             .iter()

@@ -158,7 +158,7 @@ fn claim_rules() {
         (json!({"scope": 1}), malformed),
         (json!({"scope": ["WorkflowApi", null]}), malformed),
         (
-            json!({"cnf": {"jkt": "x"}}),
+            json!({"cnf": {"kid": "x"}}),
             Some(Reason::BindingUnsupported),
         ),
     ] {

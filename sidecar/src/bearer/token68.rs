@@ -7,11 +7,28 @@ use http::header::AUTHORIZATION;
 
 use crate::refusal::Reason;
 
+/// How a token is presented.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// RFC 6750: whoever has it.
+    #[default]
+    Bearer,
+    /// RFC 9449 §7.1: with the proof of a key.
+    Dpop,
+}
+
+/// A token in the scheme that it was presented in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Presented<'a> {
+    pub(crate) scheme: Scheme,
+    pub(crate) token: &'a [u8],
+}
+
 /// The token of the request, not yet looked at: only found and measured.
 ///
 /// Absent or another scheme: no credentials that are ours. Two headers, or none of the form
-/// `Bearer 1*SP token68`: malformed.
-pub(crate) fn find(headers: &HeaderMap, longest: usize) -> Result<&[u8], Reason> {
+/// `Bearer 1*SP token68` or `DPoP 1*SP token68`: malformed.
+pub(crate) fn find(headers: &HeaderMap, longest: usize) -> Result<Presented<'_>, Reason> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Err(Reason::CredentialsMissing);
@@ -24,7 +41,7 @@ pub(crate) fn find(headers: &HeaderMap, longest: usize) -> Result<&[u8], Reason>
 
 /// The token in one header value. Its characters are checked by [`check`], which a token that is
 /// known already has passed before.
-fn token(value: &[u8], longest: usize) -> Result<&[u8], Reason> {
+fn token(value: &[u8], longest: usize) -> Result<Presented<'_>, Reason> {
     let end = value
         .iter()
         .position(|byte| !is_tchar(*byte))
@@ -33,11 +50,15 @@ fn token(value: &[u8], longest: usize) -> Result<&[u8], Reason> {
     if scheme.is_empty() {
         return Err(Reason::CredentialsMalformed);
     }
-    if !scheme.eq_ignore_ascii_case(b"Bearer") {
+    let scheme = if scheme.eq_ignore_ascii_case(b"Bearer") {
+        Scheme::Bearer
+    } else if scheme.eq_ignore_ascii_case(b"DPoP") {
+        Scheme::Dpop
+    } else {
         // `Bearer,x` and the like: the scheme is ours, so it is malformed. Anything else has a
         // scheme of its own, of whatever form.
         return Err(Reason::SchemeUnsupported);
-    }
+    };
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
     let token = &rest[spaces..];
     if spaces == 0 || token.is_empty() {
@@ -46,7 +67,7 @@ fn token(value: &[u8], longest: usize) -> Result<&[u8], Reason> {
     if token.len() > longest {
         return Err(Reason::TokenTooLong);
     }
-    Ok(token)
+    Ok(Presented { scheme, token })
 }
 
 /// `token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
@@ -76,7 +97,7 @@ mod tests {
     use super::*;
 
     fn judged(value: &[u8]) -> Result<&str, Reason> {
-        check(token(value, 32)?)
+        check(token(value, 32)?.token)
     }
 
     #[test]
@@ -87,7 +108,10 @@ mod tests {
             ("Bearer   abc.def.ghi", Ok("abc.def.ghi")),
             ("Bearer a-._~+/b==", Ok("a-._~+/b==")),
             ("Basic abc", Err(Reason::SchemeUnsupported)),
-            ("DPoP abc", Err(Reason::SchemeUnsupported)),
+            ("DPoP abc", Ok("abc")),
+            ("dpop  abc", Ok("abc")),
+            ("DPoP", Err(Reason::CredentialsMalformed)),
+            ("DPoP abc def", Err(Reason::CredentialsMalformed)),
             ("Bearerabc", Err(Reason::SchemeUnsupported)),
             ("Bearer", Err(Reason::CredentialsMalformed)),
             ("Bearer ", Err(Reason::CredentialsMalformed)),
@@ -116,7 +140,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         assert_eq!(find(&headers, 9), Err(Reason::CredentialsMissing));
         headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer a"));
-        assert_eq!(find(&headers, 9), Ok(&b"a"[..]));
+        let found = find(&headers, 9).map(|found| (found.scheme, found.token));
+        assert_eq!(found, Ok((Scheme::Bearer, &b"a"[..])));
         headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer a"));
         assert_eq!(find(&headers, 9), Err(Reason::CredentialsSeveral));
     }

@@ -7,11 +7,12 @@ use std::path::PathBuf;
 
 use settings::{Mark, Object, Reading};
 
+use super::client_certificates::ClientCertificatesDraft;
 use super::clients::Registered;
 use super::key_files::KeyFiles;
 use super::{
-    AdminUrl, Authority, ClientCredential, CorsOrigins, Drain, Limits, ListenUrl, LogSettings,
-    RouteSettings, UpstreamSettings, routes, urls,
+    AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
+    LogSettings, RouteSettings, UpstreamSettings, routes, urls,
 };
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -23,6 +24,8 @@ pub(super) struct Draft {
     pub(super) path_base: Box<str>,
     pub(super) authority: Authority,
     pub(super) certificate: Option<KeyFiles>,
+    pub(super) client_certificates: ClientCertificatesDraft,
+    pub(super) dpop: Dpop,
     /// `None` with `DisableOpenIddictServer`.
     pub(super) token_server: Option<TokenServerDraft>,
     pub(super) disabled_mark: Mark,
@@ -86,6 +89,8 @@ impl Draft {
             path_base,
             authority,
             certificate: KeyFiles::read(root, reading),
+            client_certificates: ClientCertificatesDraft::read(root, reading),
+            dpop: Dpop::read(root, reading),
             token_server: TokenServerDraft::read(root, in_code, reading),
             disabled_mark: at("DisableOpenIddictServer"),
             routes: routes::read(root, reading),

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    AdminUrl, Authority, Clients, CorsOrigins, Drain, Limits, ListenUrl, LogSettings,
-    RouteSettings, UpstreamSettings,
+    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
+    LogSettings, RouteSettings, UpstreamSettings,
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
@@ -24,6 +24,10 @@ pub struct Snapshot {
     pub authority: Authority,
     /// For TLS listeners; `None` when every listener is plain.
     pub certificate: Option<Arc<Certificate>>,
+    /// Whether clients are asked for certificates, and who vouches for them.
+    pub client_certificates: ClientCertificates,
+    /// How proofs of possession are judged.
+    pub dpop: Dpop,
     /// `None` with `DisableOpenIddictServer`.
     pub token_server: Option<TokenServer>,
     /// What is forwarded; the longest prefix counts.

@@ -103,6 +103,7 @@ impl Source {
         if let Some(draft) = &found.draft {
             let certificate = draft.certificate.clone();
             load_certificate(certificate, draft, Purpose::Check, reading);
+            draft.client_certificates.load(draft, reading);
             if let Some(token_server) = &draft.token_server {
                 load_keys(token_server, draft, None, Purpose::Check, reading);
             }
@@ -144,6 +145,7 @@ fn finish(
 ) -> Option<Snapshot> {
     let certificate = draft.certificate.take();
     let certificate = load_certificate(certificate, &draft, Purpose::Run, reading);
+    let client_certificates = draft.client_certificates.load(&draft, reading);
     let token_server = draft.token_server.take();
     let token_server = token_server.map(|token_server| {
         let keys = load_keys(&token_server, &draft, previous, Purpose::Run, reading);
@@ -162,6 +164,8 @@ fn finish(
         path_base: draft.path_base,
         authority: draft.authority,
         certificate,
+        client_certificates,
+        dpop: draft.dpop,
         token_server,
         routes: draft.routes,
         upstream: draft.upstream,

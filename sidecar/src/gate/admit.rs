@@ -8,8 +8,8 @@ use http::{HeaderValue, Method};
 
 use super::canonical::Canonical;
 use super::serve::Asked;
-use super::{Admitted, CanonicalRequest};
-use crate::bearer::{self, Judging, Principal};
+use super::{Admitted, CanonicalRequest, possession};
+use crate::bearer::{self, Judging, Principal, Scheme};
 use crate::body::{Arriving, RequestBody};
 use crate::config::{Access, RouteSettings};
 use crate::policy::{self, Source};
@@ -57,6 +57,7 @@ pub(super) fn admit(
             request_id,
             client_address: asked.connection.peer.ip(),
             tls: asked.connection.tls,
+            proof: canonical.proof,
         },
         principal,
         snapshot: Arc::clone(asked.snapshot),
@@ -65,32 +66,52 @@ pub(super) fn admit(
 
 /// Who calls. A token that is known already costs neither budget nor signature, so that an address
 /// which others share with an attacker goes on working for them.
-fn authenticate(asked: &Asked<'_>, canonical: &Canonical) -> Result<Arc<Principal>, Refusal> {
+fn authenticate(asked: &mut Asked<'_>, canonical: &Canonical) -> Result<Arc<Principal>, Refusal> {
+    let longest = asked.snapshot.limits.token;
+    let presented = bearer::find(&canonical.head.headers, longest);
+    let scheme = presented.as_ref().map_or(Scheme::Bearer, |one| one.scheme);
+    let judged = presented.map_err(Refusal::new).and_then(|presented| {
+        let principal = identify(asked, presented.token)?;
+        possession::check(asked, canonical, &presented, &principal)?;
+        Ok(principal)
+    });
+    judged.map_err(|refusal| {
+        let failed = match refusal.reason {
+            // Whoever sends no token of ours has not failed with one; whoever has no nonce yet is
+            // about to get one; who was not looked at has not failed again.
+            Reason::CredentialsMissing
+            | Reason::SchemeUnsupported
+            | Reason::ProofNonceNeeded
+            | Reason::ProofsTooMany
+            | Reason::BearerFailuresSpent => false,
+            _ => true,
+        };
+        if failed {
+            let budget = asked.snapshot.limits.bearer_failures;
+            let source = Source::from(asked.connection.peer.ip());
+            let failures = &asked.worker.shared.failures;
+            failures.spend(source, budget, asked.arrived);
+        }
+        refusal.in_scheme(scheme)
+    })
+}
+
+/// Whose token it is, by itself.
+fn identify(asked: &Asked<'_>, token: &[u8]) -> Result<Arc<Principal>, Refusal> {
     let shared = &asked.worker.shared;
     let snapshot = asked.snapshot;
     let judging = Judging::new(shared, snapshot, asked.unix_time);
-    let budget = snapshot.limits.bearer_failures;
-    let source = Source::from(asked.connection.peer.ip());
-    let refuse = |reason: Reason| {
-        // Whoever sends no token of ours has not failed with one.
-        if !matches!(
-            reason,
-            Reason::CredentialsMissing | Reason::SchemeUnsupported
-        ) {
-            shared.failures.spend(source, budget, asked.arrived);
-        }
-        Refusal::new(reason)
-    };
-    let token = bearer::find(&canonical.head.headers, snapshot.limits.token).map_err(refuse)?;
     if let Some(principal) = shared.tokens.find(token, &judging) {
         asked.counters.cache_hit();
         return Ok(principal);
     }
+    let budget = snapshot.limits.bearer_failures;
+    let source = Source::from(asked.connection.peer.ip());
     if let Err(wait) = shared.failures.check(source, budget, asked.arrived) {
         return Err(Refusal::new(Reason::BearerFailuresSpent).retry_after(wait));
     }
     asked.counters.cache_miss();
-    let validated = bearer::validate(token, &judging).map_err(refuse)?;
+    let validated = bearer::validate(token, &judging)?;
     let principal = Arc::clone(&validated.principal);
     shared.tokens.insert(token, validated, &judging);
     Ok(principal)

@@ -20,6 +20,10 @@ use crate::refusal::Reason;
 pub(super) struct Canonical {
     /// The target is a path; hop-by-hop and identity headers and Host are gone.
     pub(super) head: Parts,
+    /// The target as the client sent it.
+    pub(super) sent: Uri,
+    /// There is a `DPoP` header.
+    pub(super) proof: bool,
     pub(super) host: HeaderValue,
     pub(super) route: Route,
     /// The table's entry, under the Workflow API.
@@ -34,10 +38,12 @@ pub(super) fn canonical(mut head: Parts, table: &Table, tls: bool) -> Result<Can
     }
     let host = host::take(&mut head.headers, &head.uri, tls)?;
     let (target, route, operation) = target(&head.uri, table)?;
-    head.uri = target;
-    headers::clean(&mut head.headers)?;
+    let sent = std::mem::replace(&mut head.uri, target);
+    let proof = headers::clean(&mut head.headers)?;
     Ok(Canonical {
         head,
+        sent,
+        proof,
         host,
         route,
         operation,

@@ -91,7 +91,7 @@ pub(super) fn preflight(granted: &Granted) -> Response<ResponseBody> {
         // The wildcard does not cover Authorization.
         headers.insert(
             ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("authorization, content-type, *"),
+            HeaderValue::from_static("authorization, content-type, dpop, *"),
         );
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     }
@@ -109,7 +109,9 @@ impl Granted {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(
                 ACCESS_CONTROL_EXPOSE_HEADERS,
-                HeaderValue::from_static("www-authenticate, retry-after, x-request-id, etag"),
+                HeaderValue::from_static(
+                    "www-authenticate, dpop-nonce, retry-after, x-request-id, etag",
+                ),
             );
         }
     }

@@ -11,6 +11,7 @@ use http::header::{
 };
 
 use super::trace;
+use crate::bearer::DPOP;
 use crate::refusal::Reason;
 
 /// What becomes of a header.
@@ -18,6 +19,8 @@ use crate::refusal::Reason;
 enum Fate {
     Forward,
     Remove,
+    /// Kept until it was verified.
+    Proof,
     /// Looked at before it goes.
     Look,
 }
@@ -27,7 +30,7 @@ const NAME_MAX: usize = 64;
 
 /// What a client could name in `Connection` to have it dropped on the way, so that what is judged
 /// is not what arrives.
-const END_TO_END: [&str; 12] = [
+const END_TO_END: [&str; 13] = [
     "accept",
     "authorization",
     "cache-control",
@@ -35,6 +38,7 @@ const END_TO_END: [&str; 12] = [
     "content-length",
     "content-type",
     "cookie",
+    "dpop",
     "expect",
     "host",
     "origin",
@@ -42,15 +46,18 @@ const END_TO_END: [&str; 12] = [
     "date",
 ];
 
-/// Brings the header into the form that is judged and forwarded.
-pub(super) fn clean(headers: &mut HeaderMap) -> Result<(), Reason> {
+/// Brings the header into the form that is judged and forwarded. True when a `DPoP` proof is in it,
+/// which is not for the engine.
+pub(super) fn clean(headers: &mut HeaderMap) -> Result<bool, Reason> {
     // Empty for most requests, and then without an allocation.
     let mut gone: Vec<HeaderName> = Vec::new();
     let mut traced = false;
+    let mut proof = false;
     for name in headers.keys() {
         match fate(name.as_str()) {
             Fate::Forward => {}
             Fate::Remove => gone.push(name.clone()),
+            Fate::Proof => proof = true,
             Fate::Look => {
                 traced |= look(name, headers, &mut gone)?;
             }
@@ -62,7 +69,7 @@ pub(super) fn clean(headers: &mut HeaderMap) -> Result<(), Reason> {
     if traced {
         trace::continue_in(headers);
     }
-    Ok(())
+    Ok(proof)
 }
 
 /// Judges a header that has rules of its own. True for the trace's.
@@ -152,7 +159,7 @@ fn fate(name: &str) -> Fate {
     let double = END_TO_END.contains(&dashed);
     match fate_of_dashed(dashed) {
         Fate::Forward if !double => Fate::Forward,
-        Fate::Forward | Fate::Remove | Fate::Look => Fate::Remove,
+        Fate::Forward | Fate::Remove | Fate::Look | Fate::Proof => Fate::Remove,
     }
 }
 
@@ -182,6 +189,7 @@ fn fate_of_dashed(name: &str) -> Fate {
         Some(b'k') if name == "keep-alive" => Fate::Remove,
         Some(b'h') if name == "http2-settings" => Fate::Remove,
         Some(b'c') if name == CONNECTION => Fate::Look,
+        Some(b'd') if name == DPOP => Fate::Proof,
         Some(b'e') if name == EXPECT => Fate::Look,
         Some(b'u') if name == UPGRADE => Fate::Look,
         Some(b't') => match name {

@@ -36,7 +36,8 @@ impl Prepared {
                 format!("{origin}/.well-known/oauth-protected-resource{public}/workflowapi");
             Box::new(Ready {
                 table: Table::new(snapshot),
-                manner: Manner::new(base, &metadata, snapshot.detailed_refusals),
+                manner: Manner::new(base, &metadata, snapshot.detailed_refusals)
+                    .with_dpop(&snapshot.dpop.algorithm_names(), snapshot.dpop.required),
                 cors: Cors::new(&snapshot.cors_origins),
                 published: Published::new(snapshot),
             })

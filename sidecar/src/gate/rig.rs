@@ -2,7 +2,7 @@
 //! was sent.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -134,7 +134,7 @@ async fn accept(listener: TcpListener, worker: Arc<Worker>) {
             peer,
             local: stream.local_addr().unwrap(),
             tls: true,
-            certificate: None,
+            certificate: OnceLock::new(),
         };
         tokio::spawn(async move {
             let service = service_fn(|request| {

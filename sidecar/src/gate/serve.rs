@@ -40,6 +40,8 @@ pub(super) struct Asked<'a> {
     /// Seconds since the epoch, read once.
     pub(super) unix_time: u64,
     pub(super) client: ClientLabel,
+    /// For the client's next proof.
+    pub(super) next_nonce: Option<Box<str>>,
     route: RouteLabel,
     /// Errors have the token endpoint's form.
     oauth_form: bool,
@@ -61,6 +63,7 @@ pub async fn serve(
         arrived: Instant::now(),
         unix_time: unix_time(),
         client: ClientLabel::NONE,
+        next_nonce: None,
         route: RouteLabel::OTHER,
         oauth_form: false,
     };
@@ -81,6 +84,7 @@ pub async fn serve(
         Ok(response) => (response, None),
         Err(refusal) => {
             asked.counters.refused(refusal.reason);
+            worker.shared.pauses.before(refusal.reason).await;
             let response = if asked.oauth_form {
                 refusal::oauth_error(&refusal, &ready.manner)
             } else {
@@ -91,6 +95,11 @@ pub async fn serve(
     };
     if to_head {
         without_body(&mut response);
+    }
+    if let Some(nonce) = asked.next_nonce.take()
+        && let Ok(nonce) = HeaderValue::try_from(&*nonce)
+    {
+        response.headers_mut().insert(&refusal::DPOP_NONCE, nonce);
     }
     granted.mark(response.headers_mut());
     let duration = asked.arrived.elapsed();
@@ -175,6 +184,9 @@ async fn token(
         snapshot: asked.snapshot,
         resource: ready.published.resource_id(),
         memory: &asked.worker.shared.secrets,
+        proofs: &asked.worker.shared.proofs,
+        certificate: asked.connection.certificate().map(|one| &**one),
+        path: canonical.sent.path(),
         address: asked.connection.peer.ip(),
         arrived: asked.arrived,
         unix_time: asked.unix_time,

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -245,7 +245,7 @@ impl Accepter {
             peer,
             local,
             tls: self.tls,
-            certificate: None,
+            certificate: OnceLock::new(),
         };
         let Some((other, load)) = self.handover.better_than(&self.open) else {
             return self.serve(tcp, connection, seat);

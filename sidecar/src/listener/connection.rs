@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
+use super::client_certificate::ClientCertificate;
 use super::life::{Life, Protocol};
 use super::protocol::{serve_http1, serve_http2};
 use super::seats::Seat;
@@ -223,6 +224,15 @@ async fn serve_tls(
         }
     };
     session.life.begin(Instant::now());
+    if let Some(certificate) = stream
+        .get_ref()
+        .1
+        .peer_certificates()
+        .and_then(ClientCertificate::new)
+    {
+        let set = session.connection.certificate.set(Arc::new(certificate));
+        debug_assert!(set.is_ok(), "a connection has one handshake");
+    }
     let stream = Box::new(stream);
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         let stream = Stream::new(stream, Arc::clone(session), Protocol::Http2);

@@ -1,4 +1,7 @@
 //! The TLS side of a listener: protocol versions, ALPN, tickets, and the certificate in force.
+//!
+//! Tickets hold the client's certificates beside the session, so a resumed connection has what the
+//! first one proved; who vouches for them is judged when it matters, not when they came in.
 
 use std::sync::Arc;
 
@@ -7,6 +10,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::client_certificate::AsksInForce;
 use crate::Shared;
 
 /// One configuration for every worker, so that a ticket of one resumes at another. rustls rotates
@@ -15,7 +19,7 @@ pub(crate) fn server_config(shared: Arc<Shared>) -> Result<Arc<ServerConfig>, ru
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_no_client_auth()
+        .with_client_cert_verifier(Arc::new(AsksInForce::new(Arc::clone(&shared))))
         .with_cert_resolver(Arc::new(InForce(shared)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.ticketer = aws_lc_rs::Ticketer::new()?;

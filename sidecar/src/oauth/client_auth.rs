@@ -53,7 +53,7 @@ pub(super) fn credentials<'a>(
 }
 
 /// RFC 7617 §2 with the halves form-encoded (RFC 6749 §2.3.1).
-fn basic(value: &[u8]) -> Option<Credentials<'static>> {
+pub(super) fn basic(value: &[u8]) -> Option<Credentials<'static>> {
     let (scheme, rest) = value.split_at_checked(5)?;
     let encoded = rest.trim_ascii_start();
     if !scheme.eq_ignore_ascii_case(b"Basic") || encoded.len() == rest.len() {

@@ -39,7 +39,12 @@ struct Server<'a> {
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: [&'static str; 1],
     token_endpoint_auth_methods_supported: [&'static str; 2],
-    claims_supported: [&'static str; 9],
+    /// RFC 9449 §5.1.
+    dpop_signing_alg_values_supported: Vec<&'static str>,
+    /// RFC 8705 §3.3; there are no other endpoints for it, so no `mtls_endpoint_aliases`.
+    #[serde(skip_serializing_if = "is_false")]
+    tls_client_certificate_bound_access_tokens: bool,
+    claims_supported: [&'static str; 10],
 }
 
 /// RFC 9728 §2.
@@ -52,6 +57,20 @@ struct Resource<'a> {
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     scopes_supported: BTreeSet<&'a str>,
     bearer_methods_supported: [&'static str; 1],
+    #[serde(skip_serializing_if = "is_false")]
+    tls_client_certificate_bound_access_tokens: bool,
+    dpop_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "is_false")]
+    dpop_bound_access_tokens_required: bool,
+}
+
+/// Absent means the same.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Published {
@@ -62,12 +81,18 @@ impl Published {
             .flat_map(|server| server.clients.by_id.values())
             .flat_map(|client| client.scopes.iter().map(|scope| &**scope))
             .collect();
+        let algorithms = snapshot.dpop.algorithm_names();
+        let tls = snapshot.listen.iter().any(|url| url.tls);
+        let certificates = tls && snapshot.client_certificates.asked;
         let resource_id = format!("{base}/workflowapi");
         let resource = Resource {
             id: &resource_id,
             authorization_servers: snapshot.token_server.is_some().then_some([issuer]),
             scopes_supported: scopes.clone(),
             bearer_methods_supported: ["header"],
+            tls_client_certificate_bound_access_tokens: certificates,
+            dpop_signing_alg_values_supported: algorithms.clone(),
+            dpop_bound_access_tokens_required: snapshot.dpop.required,
         };
         let server = Server {
             issuer,
@@ -79,6 +104,8 @@ impl Published {
             subject_types_supported: ["public"],
             id_token_signing_alg_values_supported: ["RS256"],
             token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+            dpop_signing_alg_values_supported: algorithms,
+            tls_client_certificate_bound_access_tokens: certificates,
             claims_supported: [
                 "iss",
                 "sub",
@@ -89,6 +116,7 @@ impl Published {
                 "nbf",
                 "exp",
                 "scope",
+                "cnf",
             ],
         };
         Self {

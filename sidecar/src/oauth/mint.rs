@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::bearer::Binding;
 use crate::config::Client;
 use crate::keys::{self, KeyRing};
 
@@ -21,14 +22,18 @@ struct Claims<'a> {
     exp: u64,
     #[serde(skip_serializing_if = "str::is_empty")]
     scope: &'a str,
+    /// RFC 7800: what whoever presents it has to prove.
+    #[serde(skip_serializing_if = "Binding::is_empty")]
+    cnf: &'a Binding,
 }
 
-/// A token for `client` with `scope`, from `now` (seconds since the epoch) on.
+/// A token for `client` with `scope`, bound to `binding`, from `now` (seconds since the epoch) on.
 pub(super) fn mint(
     keys: &KeyRing,
     issuer: &str,
     client: &Client,
     scope: &str,
+    binding: &Binding,
     now: u64,
 ) -> Result<String, keys::Error> {
     let claims = Claims {
@@ -41,6 +46,7 @@ pub(super) fn mint(
         nbf: now,
         exp: now + whole_seconds(client.token_lifetime),
         scope,
+        cnf: binding,
     };
     let json = serde_json::to_vec(&claims).expect("claims of strings and numbers are JSON");
     keys.sign(&json)

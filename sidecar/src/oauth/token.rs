@@ -1,6 +1,6 @@
 //! `POST /connect/token`: the client credentials grant.
 //!
-//! method ─▶ form ─▶ grant type ─▶ client ─▶ resource ─▶ scope ─▶ token. Every answer, good or bad,
+//! method ─▶ form ─▶ grant type ─▶ client ─▶ resource ─▶ scope ─▶ binding ─▶ token. Every answer, good or bad,
 //! is kept out of caches (RFC 6749 §5.1).
 
 use std::net::IpAddr;
@@ -13,14 +13,18 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 use serde::Serialize;
 
+use super::binder::Binder;
 use super::client_auth::credentials;
 use super::form::{self, Form};
 use super::memory::{Attempt, SecretMemory};
 use super::mint::{mint, whole_seconds};
+use super::resource;
 use crate::admin::TokenOutcome;
+use crate::bearer::Proofs;
 use crate::body::ResponseBody;
 use crate::config::{Client, Snapshot};
-use crate::refusal::{Reason, Refusal};
+use crate::listener::ClientCertificate;
+use crate::refusal::{DPOP_NONCE, Reason, Refusal};
 
 /// What a token request is judged by.
 pub(crate) struct Exchange<'a> {
@@ -28,6 +32,11 @@ pub(crate) struct Exchange<'a> {
     /// The one `resource` that is known.
     pub(crate) resource: &'a str,
     pub(crate) memory: &'a SecretMemory,
+    pub(crate) proofs: &'a Proofs,
+    /// Of the connection.
+    pub(crate) certificate: Option<&'a ClientCertificate>,
+    /// As the client sent it.
+    pub(crate) path: &'a str,
     pub(crate) address: IpAddr,
     pub(crate) arrived: Instant,
     /// Seconds since the epoch.
@@ -80,19 +89,42 @@ impl Exchange<'_> {
         let client = self
             .memory
             .authenticate(&credentials, &server.clients, &attempt)?;
-        if form.resource.iter().any(|one| *one != self.resource) {
-            return Err(Reason::ResourceUnknown.into());
-        }
+        resource::check(&form.resource, self.resource)?;
         let scope = scope(form.scope.as_deref(), client)?;
+        // Last: a request that is refused uses no proof up.
+        let bound = Binder {
+            snapshot: self.snapshot,
+            proofs: self.proofs,
+            certificate: self.certificate,
+            path: self.path,
+            now: self.unix_time,
+        };
+        let (binding, next_nonce) = bound.binding(head, client, false)?;
         let issuer = &self.snapshot.authority.issuer;
-        let token = mint(&server.keys, issuer, client, &scope, self.unix_time)
-            .map_err(|fault| Refusal::new(Reason::SigningFailed).with_detail(fault.to_string()))?;
-        Ok(response(&Granted {
+        let token = mint(
+            &server.keys,
+            issuer,
+            client,
+            &scope,
+            &binding,
+            self.unix_time,
+        )
+        .map_err(|fault| Refusal::new(Reason::SigningFailed).with_detail(fault.to_string()))?;
+        let mut response = response(&Granted {
             access_token: &token,
-            token_type: "Bearer",
+            // RFC 9449 §5; a token bound to a certificate stays `Bearer` (RFC 8705 §3).
+            token_type: if binding.key.is_some() {
+                "DPoP"
+            } else {
+                "Bearer"
+            },
             expires_in: whole_seconds(client.token_lifetime),
             scope: &scope,
-        }))
+        });
+        if let Some(nonce) = next_nonce.and_then(|nonce| HeaderValue::try_from(&*nonce).ok()) {
+            response.headers_mut().insert(&DPOP_NONCE, nonce);
+        }
+        Ok(response)
     }
 }
 
@@ -140,7 +172,7 @@ pub(crate) fn outcome(answer: &Result<Response<ResponseBody>, Refusal>) -> Token
         | Reason::ClientCredentialsMissing
         | Reason::ClientCredentialsWrong => TokenOutcome::InvalidClient,
         Reason::ScopeUnknown => TokenOutcome::InvalidScope,
-        Reason::ResourceUnknown => TokenOutcome::InvalidTarget,
+        Reason::ResourceUnknown | Reason::ResourceMalformed => TokenOutcome::InvalidTarget,
         Reason::SecretFailuresSpent => TokenOutcome::TooManyFailures,
         Reason::FormTooLarge => TokenOutcome::BodyTooLarge,
         Reason::MethodNotAllowed => TokenOutcome::MethodNotAllowed,

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri,
 use http_body::Body;
 
 use super::forwarded::Memory;
+use crate::bearer::DPOP;
 use crate::body::RequestBody;
 use crate::config::UpstreamSettings;
 use crate::gate::CanonicalRequest;
@@ -49,6 +50,7 @@ pub(super) fn request(
         request_id,
         client_address,
         tls,
+        proof,
         ..
     } = canonical;
     // An HTTP/2 request names scheme and authority; HTTP/1.1 wants the origin form.
@@ -67,6 +69,9 @@ pub(super) fn request(
     headers.remove(EXPECT);
     if !settings.forward_token {
         headers.remove(AUTHORIZATION);
+        if proof {
+            headers.remove(&DPOP);
+        }
     }
     let forwarded = memory.values(client_address, tls, &host);
     headers.insert(FORWARDED, forwarded.forwarded);

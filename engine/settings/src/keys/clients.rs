@@ -107,6 +107,14 @@ static CLIENT: Keys = Keys {
             "How long its tokens are good. Without it: as for all.",
         ),
         Key::new(
+            "BoundTokens",
+            Kind::Choice(&["dpop", "certificate"]),
+            None,
+            "What its tokens have to be bound to: the key of a DPoP proof, or its TLS certificate. \
+             Without it: to the key when it sends a proof, else to the certificate when it \
+             authenticates by that.",
+        ),
+        Key::new(
             "Introspect",
             Kind::Bool,
             Some("false"),

@@ -106,6 +106,7 @@ pub(super) fn request(method: &Method, path: &str, body: RequestBody) -> Canonic
         request_id: HeaderValue::from_static("0123456789abcdef"),
         client_address: [10, 1, 2, 3].into(),
         tls: true,
+        proof: false,
     }
 }
 

@@ -1,0 +1,89 @@
+//! What fuzz targets drive: credentials and claims of anybody's making.
+
+use std::sync::LazyLock;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+
+use super::{Epoch, Judging, find, validate};
+use crate::admin::Metrics;
+use crate::config::{ClientCredential, Snapshot, Source};
+
+struct World {
+    snapshot: Snapshot,
+    epoch: Epoch,
+    metrics: Metrics,
+}
+
+/// A sidecar's configuration with one client, its keys in a folder of its own.
+static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let folder = std::env::temp_dir().join(format!("fuzz-bearer-{}", std::process::id()));
+    let source = Source {
+        overrides: vec![
+            "DisableOpenIddictServer=false".to_owned(),
+            format!("DataFolder={}", folder.display()),
+            "Upstream=http://127.0.0.1:1".to_owned(),
+        ],
+        clients: vec![ClientCredential::new("fuzz", "a secret of its own")],
+        ..Source::default()
+    };
+    let snapshot = source.load(None).outcome.expect("a valid configuration");
+    World {
+        snapshot,
+        epoch: Epoch::default(),
+        metrics: Metrics::new(1),
+    }
+});
+
+const NOW: u64 = 1_800_000_000;
+
+fn judging() -> Judging<'static> {
+    let World {
+        snapshot,
+        epoch,
+        metrics,
+    } = &*WORLD;
+    Judging::of(snapshot, epoch, metrics, NOW)
+}
+
+/// Each line of `data` is an `Authorization` header. Nothing signs, so nothing may be let in.
+pub fn credentials(data: &[u8]) {
+    let mut headers = HeaderMap::new();
+    for line in data.split(|byte| *byte == b'\n').take(4) {
+        if let Ok(value) = HeaderValue::from_bytes(line) {
+            headers.append(AUTHORIZATION, value);
+        }
+    }
+    if let Ok(token) = find(&headers, 8 * 1024) {
+        assert!(headers.len() == 1, "one of several was chosen");
+        assert!(validate(token, &judging()).is_err(), "nobody signed it");
+    }
+}
+
+/// `data` is the claims of a token with a good header and a good signature. What is let in is
+/// checked by another JSON reader.
+pub fn claims(data: &[u8]) {
+    let server = WORLD.snapshot.token_server.as_ref().expect("it is on");
+    let token = server.keys.sign(data).expect("a signature");
+    let Ok(validated) = validate(token.as_bytes(), &judging()) else {
+        return;
+    };
+    let claims: serde_json::Value = serde_json::from_slice(data).expect("it was read before");
+    let principal = &validated.principal;
+    assert_eq!(claims["client_id"], "fuzz");
+    assert_eq!(*principal.client_id, *"fuzz");
+    assert_eq!(claims["sub"], *principal.subject);
+    let issuer = claims["iss"].as_str().expect("a string");
+    assert_eq!(
+        issuer.trim_end_matches('/'),
+        WORLD.snapshot.authority.issuer.trim_end_matches('/')
+    );
+    let named = |audience: &serde_json::Value| audience == "WorkflowApi";
+    let audience = &claims["aud"];
+    assert!(named(audience) || audience.as_array().is_some_and(|all| all.iter().any(named)));
+    assert!(claims["exp"].as_f64().expect("a number") > NOW as f64);
+    for start in ["nbf", "iat"] {
+        let start = claims[start].as_f64().unwrap_or_default();
+        assert!(start <= (NOW + 60) as f64);
+    }
+}

@@ -1,0 +1,134 @@
+//! All clients of one reading: the file's and code's.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use settings::{Fault, Mark, Object, Reading};
+
+use super::secrets::secrets;
+use super::{BoundTokens, Client, ClientCredential, Clients, WORKFLOW_API, scopes};
+use crate::policy::Operations;
+
+/// All clients of a reading, and what later checks need to know of them.
+pub(in crate::config) struct Registered {
+    pub(in crate::config) clients: Clients,
+    /// Where the sample secret is used; `None` in the list: in code.
+    pub(in crate::config) sample_secrets: Vec<Option<Mark>>,
+    /// The longest lifetime of any token.
+    pub(in crate::config) longest_lifetime: Duration,
+}
+
+impl Registered {
+    /// `object` is `OpenIddictServerSettings`.
+    pub(in crate::config) fn read(
+        object: &Object<'_>,
+        in_code: &[ClientCredential],
+        reading: &mut Reading,
+    ) -> Self {
+        let default_lifetime = object.duration(reading, "TokenLifetime").value;
+        let mut registered = Self {
+            clients: Clients::default(),
+            sample_secrets: Vec::new(),
+            longest_lifetime: default_lifetime,
+        };
+        let mut marks: HashMap<Arc<str>, Mark> = HashMap::new();
+        for object in object.objects(reading, "ClientCredentials") {
+            let Some((client, mark, sample)) = read_client(&object, default_lifetime, reading)
+            else {
+                continue;
+            };
+            if let Some(first) = marks.insert(Arc::clone(&client.id), mark) {
+                let message = format!("two clients have the id `{}`", client.id.escape_debug());
+                reading.faults.push(
+                    Fault::error(mark, message)
+                        .label("the second one")
+                        .also(first, "the first one"),
+                );
+            }
+            let by_code = in_code.iter().any(|code| *code.id == *client.id);
+            if !by_code {
+                registered.sample_secrets.extend(sample.map(Some));
+            }
+            registered.add(client);
+        }
+        let mut seen = std::collections::HashSet::new();
+        for credential in in_code {
+            if !seen.insert(&credential.id) {
+                let message = format!(
+                    "two clients registered in code have the id `{}`",
+                    credential.id
+                );
+                reading.faults.push(Fault::placeless(message));
+            }
+            let client = credential.validate(default_lifetime, reading);
+            if credential.sample_secret {
+                registered.sample_secrets.push(None);
+            }
+            registered.add(client);
+        }
+        registered
+    }
+
+    fn add(&mut self, client: Client) {
+        self.longest_lifetime = self.longest_lifetime.max(client.token_lifetime);
+        self.clients
+            .by_id
+            .insert(Arc::clone(&client.id), Arc::new(client));
+    }
+}
+/// A client with the place of its id and of the sample secret, if it uses that.
+fn read_client(
+    object: &Object<'_>,
+    default_lifetime: Duration,
+    reading: &mut Reading,
+) -> Option<(Client, Mark, Option<Mark>)> {
+    let id = object.text(reading, "ClientId");
+    let (secrets, sample) = secrets(object, reading);
+    let scope_texts = object.texts(reading, "Scopes").unwrap_or_default();
+    let scopes = scopes(&scope_texts, reading);
+    let operations = operations(object, reading);
+    let audience = object.text(reading, "Audience");
+    let lifetime = object.optional_duration(reading, "TokenLifetime");
+    let bound_tokens = match object.choice(reading, "BoundTokens").map(|one| one.value) {
+        Some("dpop") => BoundTokens::Dpop,
+        Some("certificate") => BoundTokens::Certificate,
+        Some(_) | None => BoundTokens::AsOffered,
+    };
+    let Some(id) = id else {
+        if object.key_mark("ClientId").is_none() {
+            let fault = Fault::error(object.mark(), "a client has no `ClientId`");
+            reading.faults.push(fault.label("in this object"));
+        }
+        return None;
+    };
+    let client = Client {
+        id: id.value.into(),
+        secrets,
+        scopes,
+        operations,
+        audience: audience.map_or(WORKFLOW_API.into(), |text| text.value.into()),
+        token_lifetime: lifetime.map_or(default_lifetime, |lifetime| lifetime.value),
+        bound_tokens,
+    };
+    Some((client, id.mark, sample))
+}
+
+fn operations(object: &Object<'_>, reading: &mut Reading) -> Operations {
+    let texts = object.texts(reading, "Operations").unwrap_or_default();
+    let names: Vec<_> = texts.iter().map(|text| text.value.as_str()).collect();
+    match Operations::parse(&names) {
+        Ok(operations) => operations,
+        Err(unknown) => {
+            let mark = texts
+                .get(unknown.index)
+                .map_or(object.mark(), |text| text.mark);
+            let fault = Fault::error(mark, unknown.to_string()).label("not known");
+            reading.faults.push(match unknown.nearest {
+                Some(near) => fault.help(format!("did you mean `{near}`?")),
+                None => fault,
+            });
+            Operations::NONE
+        }
+    }
+}
