@@ -9,7 +9,7 @@ mod binding;
 mod cache;
 mod claims;
 mod epoch;
-mod json;
+pub(crate) mod json;
 mod jws;
 mod proof;
 mod token68;

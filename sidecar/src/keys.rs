@@ -10,6 +10,7 @@ mod der;
 mod generated;
 mod jwks;
 mod material;
+mod public;
 mod retired;
 mod ring;
 mod secret;
@@ -25,8 +26,11 @@ pub use secret::{HashAlgorithm, HashFault, Secret, hash_secret};
 
 pub(crate) use der::not_after;
 pub(crate) use generated::{make_folder, write_over};
+pub(crate) use public::{
+    DOCUMENT_BYTES_MAX, DocumentFault, PassedOver, PublicKeys, is_private, public_jwk,
+};
 pub(crate) use secret::{Cost, Keyed, Presented};
-pub(crate) use verifying::{VerifyingKey, thumbprint};
+pub(crate) use verifying::{Unfit, VerifyingKey, thumbprint};
 
 /// Fewest bits of an RSA modulus that may sign (RFC 7518 §3.3).
 const RSA_BITS_MIN: u32 = 2048;

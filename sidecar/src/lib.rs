@@ -10,6 +10,7 @@ pub mod admin;
 pub mod bearer;
 pub mod body;
 pub mod config;
+pub mod fetch;
 pub mod gate;
 pub mod keys;
 pub mod listener;
