@@ -7,10 +7,10 @@
 
 mod binding;
 mod cache;
-mod claims;
+pub(crate) mod claims;
 mod epoch;
 pub(crate) mod json;
-mod jws;
+pub(crate) mod jws;
 mod proof;
 mod token68;
 mod validator;

@@ -14,6 +14,7 @@ mod public;
 mod retired;
 mod ring;
 mod secret;
+mod subject;
 mod verifying;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub use jwks::Document;
 pub use material::Material;
 pub use ring::KeyRing;
 pub use secret::{HashAlgorithm, HashFault, Secret, hash_secret};
+pub use subject::{DistinguishedName, NameFault};
 
 pub(crate) use der::not_after;
 pub(crate) use generated::{make_folder, write_over};
@@ -30,6 +32,7 @@ pub(crate) use public::{
     DOCUMENT_BYTES_MAX, DocumentFault, PassedOver, PublicKeys, is_private, public_jwk,
 };
 pub(crate) use secret::{Cost, Keyed, Presented};
+pub(crate) use subject::{Identity, sha256};
 pub(crate) use verifying::{Unfit, VerifyingKey, thumbprint};
 
 /// Fewest bits of an RSA modulus that may sign (RFC 7518 §3.3).

@@ -46,6 +46,8 @@ pub struct Shared {
     pub proofs: bearer::Proofs,
     /// Secrets that have authenticated, and failures by client and address.
     pub secrets: oauth::SecretMemory,
+    /// Client assertions that were used.
+    pub assertions: oauth::UsedAssertions,
     /// When clients last authenticated.
     pub last_used: oauth::LastUsed,
     /// Bearer failures by address.
@@ -71,6 +73,7 @@ impl Shared {
             epoch: bearer::Epoch::default(),
             proofs: bearer::Proofs::new(),
             secrets,
+            assertions: oauth::UsedAssertions::default(),
             last_used,
             failures: policy::Failures::new(),
             pauses: gate::Pauses::default(),

@@ -62,6 +62,8 @@ enum Protocol {
     UnsupportedGrantType,
     UnauthorizedClient,
     InvalidClient,
+    /// The same, and what was wrong is not told: an attacker would learn which clients there are.
+    InvalidAssertion,
     InvalidScope,
     InvalidTarget,
     TemporarilyUnavailable,
@@ -295,6 +297,26 @@ reasons! {
         "the client may not use this grant type";
     SecretChecksBusy "secret_checks_busy" 503 UpstreamUnavailable TemporarilyUnavailable
         "too many secrets wait to be checked";
+    AssertionMalformed "assertion_malformed" 401 Unauthorized InvalidAssertion
+        "the client assertion is not a JWT of the expected form";
+    AssertionKeyUnknown "assertion_key_unknown" 401 Unauthorized InvalidAssertion
+        "the client assertion is of an unknown client, or signed with an unknown key";
+    AssertionSignatureWrong "assertion_signature_wrong" 401 Unauthorized InvalidAssertion
+        "the client assertion's signature is wrong";
+    AssertionClaimsWrong "assertion_claims_wrong" 401 Unauthorized InvalidAssertion
+        "a claim of the client assertion is missing or wrong";
+    AssertionExpired "assertion_expired" 401 Unauthorized InvalidAssertion
+        "the client assertion has expired";
+    AssertionNotYetValid "assertion_not_yet_valid" 401 Unauthorized InvalidAssertion
+        "the client assertion is not valid yet";
+    AssertionTooLong "assertion_too_long" 401 Unauthorized InvalidAssertion
+        "the client assertion is good for longer than is allowed";
+    AssertionReplayed "assertion_replayed" 401 Unauthorized InvalidAssertion
+        "the client assertion was used before";
+    AssertionsTooMany "assertions_too_many" 429 RateLimited TemporarilyUnavailable
+        "too many client assertions of this client have to be remembered";
+    ClientCertificateWrong "client_certificate_wrong" 401 Unauthorized InvalidAssertion
+        "the TLS certificate is not one of the client";
     ScopeUnknown "scope_unknown" 400 BadRequest InvalidScope
         "a scope is malformed, unknown, or not allowed to this client";
     ResourceMalformed "resource_malformed" 400 BadRequest InvalidTarget
@@ -334,6 +356,7 @@ impl Reason {
         match self.protocol() {
             Protocol::InvalidToken => "the access token is not valid",
             Protocol::InvalidProof => "the DPoP proof is not valid",
+            Protocol::InvalidAssertion => "client authentication failed",
             _ => self.detailed_text(),
         }
     }
@@ -350,6 +373,7 @@ impl Reason {
             | Protocol::UnsupportedGrantType
             | Protocol::UnauthorizedClient
             | Protocol::InvalidClient
+            | Protocol::InvalidAssertion
             | Protocol::InvalidScope
             | Protocol::InvalidTarget
             | Protocol::TemporarilyUnavailable
@@ -363,7 +387,7 @@ impl Reason {
         match self.protocol() {
             Protocol::UnsupportedGrantType => "unsupported_grant_type",
             Protocol::UnauthorizedClient => "unauthorized_client",
-            Protocol::InvalidClient => "invalid_client",
+            Protocol::InvalidClient | Protocol::InvalidAssertion => "invalid_client",
             Protocol::InvalidScope => "invalid_scope",
             Protocol::InvalidProof => "invalid_dpop_proof",
             Protocol::UseNonce => "use_dpop_nonce",

@@ -14,8 +14,8 @@ use super::{Epoch, Judging};
 use crate::admin::Metrics;
 use crate::config::{
     Access, AccessLog, AdminUrl, Authority, BoundTokens, Client, ClientCertificates, Clients,
-    CorsOrigins, Dpop, Drain, Endpoint, Limits, LogSettings, Rate, RouteSettings, SigningSource,
-    Snapshot, TokenServer, UpstreamSettings,
+    CorsOrigins, Dpop, Drain, Endpoint, Limits, LogSettings, Means, Rate, RouteSettings,
+    SigningSource, Snapshot, TokenServer, UpstreamSettings,
 };
 use crate::keys::{KeyRing, Material, Secret};
 use crate::policy::Operations;
@@ -50,6 +50,7 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
     Client {
         id: id.into(),
         secrets: vec![Secret::new("secret")],
+        means: Means::default(),
         method: None,
         client_credentials: true,
         scopes: vec!["WorkflowApi".into(), "Other".into()],
@@ -87,6 +88,7 @@ pub(crate) fn snapshot() -> Snapshot {
         token_server: Some(TokenServer {
             keys: Arc::clone(&KEYS.ring),
             clients: clients(registered),
+            assertion_lifetime: Duration::from_secs(3600),
         }),
         routes: vec![
             route("/workflowapi", Access::Scopes(vec!["WorkflowApi".into()])),

@@ -6,6 +6,7 @@
 
 mod auth_method;
 mod in_code;
+mod means;
 mod registered;
 mod secrets;
 
@@ -18,6 +19,10 @@ use settings::{Fault, Reading, Text};
 pub use auth_method::AuthMethod;
 pub use in_code::ClientCredential;
 
+pub use means::Means;
+pub(crate) use means::OwnCertificate;
+#[cfg(test)]
+pub(crate) use means::TlsSubject;
 pub(super) use registered::Registered;
 
 use crate::keys::{Cost, Secret};
@@ -79,6 +84,8 @@ pub struct Client {
     pub id: Arc<str>,
     /// Any of them authenticates, until its end.
     pub secrets: Vec<Secret>,
+    /// What it authenticates by besides secrets.
+    pub means: Means,
     /// The one method by which it must authenticate; `None`: any that it has the means for.
     pub method: Option<AuthMethod>,
     /// Whether it may have tokens; else it only asks about others'.
@@ -112,10 +119,22 @@ impl Client {
     /// Whether the listener has to ask for certificates because of this client.
     pub(super) fn uses_certificate(&self) -> bool {
         self.bound_tokens == BoundTokens::Certificate
+            || self.offers(AuthMethod::Tls)
+            || self.offers(AuthMethod::SelfSignedTls)
     }
-}
 
-impl Client {
+    /// Whether it can authenticate by that method, and may.
+    pub(crate) fn offers(&self, method: AuthMethod) -> bool {
+        let has = match method {
+            AuthMethod::Basic | AuthMethod::Post => !self.secrets.is_empty(),
+            AuthMethod::PrivateKeyJwt
+            | AuthMethod::Tls
+            | AuthMethod::SelfSignedTls
+            | AuthMethod::Federated => self.means.has(method),
+        };
+        has && self.method.is_none_or(|only| only == method)
+    }
+
     fn costs(&self) -> Vec<Cost> {
         let hashed = self.secrets.iter().filter_map(Secret::hash);
         hashed.map(|hash| hash.cost()).collect()

@@ -11,12 +11,14 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use http::HeaderMap;
 
+use super::assertion::{self, Assertion};
+use super::certificate;
 use super::client_auth::{Credentials, Offered, offered};
 use super::form::Form;
 use super::memory::Attempt;
 use crate::Shared;
 use crate::admin::Counters;
-use crate::config::{AuthMethod, Client, Clients, Snapshot};
+use crate::config::{AuthMethod, Client, Clients, Snapshot, TokenServer};
 use crate::listener::ClientCertificate;
 use crate::refusal::{Reason, Refusal};
 
@@ -44,12 +46,34 @@ impl Asking<'_> {
         form: &Form<'_>,
     ) -> Result<(Arc<Client>, AuthMethod), Refusal> {
         let server = self.snapshot.token_server.as_ref();
-        let clients = &server.ok_or(Reason::RouteUnknown)?.clients;
+        let server = server.ok_or(Reason::RouteUnknown)?;
+        let clients = &server.clients;
+        let attempt = self.attempt();
+        let memory = &self.shared.secrets;
         let proved = match offered(headers, form, self.certificate.is_some())? {
             Offered::Secret(credentials) => self.by_secret(&credentials, clients).await?,
-            Offered::Assertion { .. } | Offered::Certificate { .. } => {
-                return Err(Reason::ClientCredentialsMissing.into());
+            // What nobody can guess is judged whatever was tried before in the client's name, so
+            // nobody locks a good one out; what fails spends the budget all the same.
+            Offered::Assertion {
+                client_id,
+                assertion,
+            } => {
+                let (id, judged) = self.by_assertion(assertion, client_id, server);
+                match judged {
+                    Ok(proved) => proved,
+                    Err(reason) => {
+                        memory.spend(&id, attempt)?;
+                        return Err(reason.into());
+                    }
+                }
             }
+            Offered::Certificate { client_id } => match self.by_certificate(client_id, clients) {
+                Some(proved) => proved,
+                None => {
+                    memory.spend(client_id, attempt)?;
+                    return Err(Reason::ClientCertificateWrong.into());
+                }
+            },
         };
         let Proved {
             client,
@@ -84,6 +108,45 @@ impl Asking<'_> {
                 AuthMethod::Post
             },
             secret: Some(found.secret),
+        })
+    }
+
+    /// Also whose budget a failure is.
+    fn by_assertion(
+        &self,
+        assertion: &str,
+        client_id: Option<&str>,
+        server: &TokenServer,
+    ) -> (Box<str>, Result<Proved, Reason>) {
+        let assertion = match Assertion::split(assertion) {
+            Ok(assertion) => assertion,
+            Err(reason) => return (client_id.unwrap_or_default().into(), Err(reason)),
+        };
+        let judge = assertion::Judge {
+            clients: &server.clients,
+            authority: &self.snapshot.authority,
+            used: &self.shared.assertions,
+            lifetime: server.assertion_lifetime,
+            now: self.unix_time,
+        };
+        let judged = judge.client(&assertion, client_id).map(|client| Proved {
+            client,
+            method: AuthMethod::PrivateKeyJwt,
+            secret: None,
+        });
+        let id = client_id.or(assertion.subject()).unwrap_or_default();
+        (id.into(), judged)
+    }
+
+    fn by_certificate(&self, client_id: &str, clients: &Clients) -> Option<Proved> {
+        let client = clients.find(client_id)?;
+        let certificate = self.certificate?;
+        let vouched = || certificate.is_trusted(self.snapshot, self.unix_time);
+        let method = certificate::method(certificate, client, vouched, self.unix_time)?;
+        Some(Proved {
+            client: Arc::clone(client),
+            method,
+            secret: None,
         })
     }
 

@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
 use crate::body::ResponseBody;
-use crate::config::Snapshot;
-use crate::keys::Document;
+use crate::config::{AuthMethod, Snapshot};
+use crate::keys::{Algorithm, Document};
 use crate::refusal::{Reason, Refusal};
 
 /// How long a client may go without asking again. A key that is new to a client makes it ask
@@ -38,7 +38,10 @@ struct Server<'a> {
     scopes_supported: BTreeSet<&'a str>,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: [&'static str; 1],
-    token_endpoint_auth_methods_supported: [&'static str; 2],
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// RFC 8414 §2: there when `private_key_jwt` is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_endpoint_auth_signing_alg_values_supported: Option<Vec<&'static str>>,
     /// RFC 9449 §5.1.
     dpop_signing_alg_values_supported: Vec<&'static str>,
     /// RFC 8705 §3.3; there are no other endpoints for it, so no `mtls_endpoint_aliases`.
@@ -73,6 +76,25 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// The methods that some client can use now. `certificates`: clients are asked for theirs.
+fn methods(snapshot: &Snapshot, certificates: bool) -> Vec<&'static str> {
+    let clients = snapshot.token_server.iter();
+    let clients: Vec<_> = clients.flat_map(|server| server.clients.iter()).collect();
+    let authorities = snapshot.client_certificates.authorities.is_some();
+    let on = |method| match method {
+        AuthMethod::Basic | AuthMethod::Post | AuthMethod::PrivateKeyJwt => true,
+        AuthMethod::Tls => certificates && authorities,
+        AuthMethod::SelfSignedTls => certificates,
+        // The registry has no name for it.
+        AuthMethod::Federated => false,
+    };
+    AuthMethod::ALL
+        .into_iter()
+        .filter(|method| on(*method) && clients.iter().any(|client| client.offers(*method)))
+        .map(AuthMethod::name)
+        .collect()
+}
+
 impl Published {
     pub(crate) fn new(snapshot: &Snapshot) -> Self {
         let (issuer, base) = (&*snapshot.authority.issuer, &snapshot.authority.base);
@@ -84,6 +106,7 @@ impl Published {
         let algorithms = snapshot.dpop.algorithm_names();
         let tls = snapshot.listen.iter().any(|url| url.tls);
         let certificates = tls && snapshot.client_certificates.asked;
+        let methods = methods(snapshot, certificates);
         let resource_id = format!("{base}/workflowapi");
         let resource = Resource {
             id: &resource_id,
@@ -103,7 +126,10 @@ impl Published {
             scopes_supported: scopes,
             subject_types_supported: ["public"],
             id_token_signing_alg_values_supported: ["RS256"],
-            token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+            token_endpoint_auth_signing_alg_values_supported: methods
+                .contains(&AuthMethod::PrivateKeyJwt.name())
+                .then(|| Algorithm::ALL.map(Algorithm::name).to_vec()),
+            token_endpoint_auth_methods_supported: methods,
             dpop_signing_alg_values_supported: algorithms,
             tls_client_certificate_bound_access_tokens: certificates,
             claims_supported: [

@@ -41,6 +41,16 @@ pub(super) static TOKEN_SERVER: Keys = Keys {
             "How long a token is good, unless its client says otherwise.",
         ),
         Key::new(
+            "AssertionLifetime",
+            Kind::Duration {
+                min: "10s",
+                max: "24h",
+                bare: Bare::Seconds,
+            },
+            Some("1h"),
+            "How long a client assertion may be good for, by its `exp` and `iat`.",
+        ),
+        Key::new(
             "KeyRotation",
             Kind::Anything,
             None,
@@ -168,9 +178,9 @@ static CLIENT: Keys = Keys {
             "Jwks",
             Kind::Anything,
             None,
-            "Public keys of the client, for `private_key_jwt`.",
-        )
-        .later(),
+            "Public keys of the client, for `private_key_jwt`: a JWK Set, or `{\"File\": …}` of \
+             one. Those with `x5c` also for `self_signed_tls_client_auth`.",
+        ),
         Key::new(
             "JwksUri",
             Kind::Anything,
@@ -180,11 +190,29 @@ static CLIENT: Keys = Keys {
         .later(),
         Key::new(
             "TlsSubject",
-            Kind::Anything,
+            Kind::Either(&[Kind::Text, Kind::Object(&TLS_SUBJECT)]),
             None,
-            "Subject of the client's TLS certificate.",
+            "Name in the client's TLS certificate, for `tls_client_auth`: a distinguished name, or \
+             one alternative name. One of `ClientCertificates.Authorities` has to vouch for it.",
         )
-        .later(),
+        .public(),
+        Key::new(
+            "TlsThumbprints",
+            Kind::List(&Kind::Text),
+            None,
+            "SHA-256 of the client's own TLS certificates, for `self_signed_tls_client_auth`.",
+        )
+        .public(),
+    ],
+};
+
+static TLS_SUBJECT: Keys = Keys {
+    owner: Owner::Ours,
+    keys: &[
+        Key::new("Dns", Kind::Text, None, "A host name.").public(),
+        Key::new("Uri", Kind::Text, None, "A URI, such as a SPIFFE ID.").public(),
+        Key::new("Email", Kind::Text, None, "A mail address.").public(),
+        Key::new("Ip", Kind::Text, None, "An IP address.").public(),
     ],
 };
 

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use settings::{Fault, Mark, Object, Reading};
+use settings::{Fault, Mark, Object, Reading, Severity};
 
 use super::secrets::secrets;
-use super::{AuthMethod, BoundTokens, Client, ClientCredential, Clients, WORKFLOW_API, scopes};
-use crate::keys::Secret;
+use super::{
+    AuthMethod, BoundTokens, Client, ClientCredential, Clients, Means, WORKFLOW_API, scopes,
+};
 use crate::policy::Operations;
 
 /// The only grant (RFC 6749 §4.4).
@@ -21,6 +22,8 @@ pub(in crate::config) struct Registered {
     pub(in crate::config) sample_secrets: Vec<Option<Mark>>,
     /// The longest lifetime of any token.
     pub(in crate::config) longest_lifetime: Duration,
+    /// How long a client assertion may live.
+    pub(in crate::config) assertion_lifetime: Duration,
 }
 
 impl Registered {
@@ -73,6 +76,7 @@ impl Registered {
             longest_lifetime: lifetimes.fold(default_lifetime, Duration::max),
             clients: clients.into_iter().collect(),
             sample_secrets,
+            assertion_lifetime: object.duration(reading, "AssertionLifetime").value,
         }
     }
 }
@@ -83,6 +87,7 @@ fn read_client(
     default_lifetime: Duration,
     reading: &mut Reading,
 ) -> Option<(Client, Mark, Option<Mark>)> {
+    let errors_before = reading.faults.count(Severity::Error);
     let id = object.text(reading, "ClientId");
     let (secrets, sample) = secrets(object, reading);
     let scope_texts = object.texts(reading, "Scopes").unwrap_or_default();
@@ -91,7 +96,8 @@ fn read_client(
     let audience = object.text(reading, "Audience");
     let lifetime = object.optional_duration(reading, "TokenLifetime");
     let client_credentials = grants(object, reading);
-    let method = method(object, &secrets, reading);
+    let means = Means::read(object, reading);
+    let method = method(object, reading);
     let bound_tokens = match object.choice(reading, "BoundTokens").map(|one| one.value) {
         Some("dpop") => BoundTokens::Dpop,
         Some("certificate") => BoundTokens::Certificate,
@@ -107,7 +113,8 @@ fn read_client(
     let client = Client {
         id: id.value.into(),
         secrets,
-        method,
+        means,
+        method: method.map(|(method, _)| method),
         client_credentials,
         scopes,
         operations,
@@ -115,6 +122,9 @@ fn read_client(
         token_lifetime: lifetime.map_or(default_lifetime, |lifetime| lifetime.value),
         bound_tokens,
     };
+    if reading.faults.count(Severity::Error) == errors_before {
+        has_means(&client, method.map(|(_, mark)| mark), object, reading);
+    }
     Some((client, id.mark, sample))
 }
 
@@ -153,25 +163,33 @@ fn grants(object: &Object<'_>, reading: &mut Reading) -> bool {
     !grants.is_empty()
 }
 
-/// The one method that a client must use. It must have the means for it.
-fn method(object: &Object<'_>, secrets: &[Secret], reading: &mut Reading) -> Option<AuthMethod> {
+/// The one method that a client must use.
+fn method(object: &Object<'_>, reading: &mut Reading) -> Option<(AuthMethod, Mark)> {
     let word = object.choice(reading, "TokenEndpointAuthMethod")?;
-    let method = AuthMethod::named(word.value)?;
-    let has = match method {
-        AuthMethod::Basic | AuthMethod::Post => !secrets.is_empty(),
-        AuthMethod::PrivateKeyJwt
-        | AuthMethod::Tls
-        | AuthMethod::SelfSignedTls
-        | AuthMethod::Federated => false,
-    };
-    if !has && !reading.faults.has_errors() {
-        let message = format!(
-            "a client must use `{}` and has nothing for it",
-            method.name()
-        );
-        reading
-            .faults
-            .push(Fault::error(word.mark, message).label("nobody can authenticate as it"));
+    Some((AuthMethod::named(word.value)?, word.mark))
+}
+
+/// Whether somebody can authenticate as `client`; what is missing is a fault unless something of
+/// it is faulty already.
+fn has_means(client: &Client, method: Option<Mark>, object: &Object<'_>, reading: &mut Reading) {
+    if AuthMethod::ALL.into_iter().any(|one| client.offers(one)) {
+        return;
     }
-    Some(method)
+    let fault = match client.method.zip(method) {
+        Some((method, mark)) => {
+            let name = method.name();
+            Fault::error(
+                mark,
+                format!("a client must use `{name}` and has nothing for it"),
+            )
+            .label("nobody can authenticate as it")
+        }
+        None => {
+            let message = "a client has no secret, so nobody can authenticate as it";
+            Fault::error(object.mark(), message)
+                .label("in this object")
+                .help("give it a `ClientSecret`, or `ClientSecrets`; or `Jwks`, `TlsSubject`, …")
+        }
+    };
+    reading.faults.push(fault);
 }

@@ -72,19 +72,12 @@ pub(super) fn secrets(object: &Object<'_>, reading: &mut Reading) -> (Vec<Secret
         );
     }
     let faultless = reading.faults.count(Severity::Error) == errors_before;
-    if faultless && secrets.is_empty() {
-        let message = "a client has no secret, so nobody can authenticate as it";
-        reading.faults.push(
-            Fault::error(object.mark(), message)
-                .label("in this object")
-                .help("give it a `ClientSecret`, or `ClientSecrets`"),
-        );
-    } else if faultless && over == secrets.len() {
+    if faultless && over > 0 && over == secrets.len() {
         let message = "every secret of a client is past its `NotAfter`";
         let mark = object.value_mark("ClientSecrets").unwrap_or(object.mark());
         reading
             .faults
-            .push(Fault::warning(mark, message).label("nobody can authenticate as it"));
+            .push(Fault::warning(mark, message).label("nobody can authenticate by one"));
     }
     (secrets, sample)
 }
