@@ -27,6 +27,7 @@ pub mod upstream;
 mod worker;
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use config::ClientCredential;
 pub use running::Running;
@@ -40,8 +41,10 @@ pub struct Shared {
     pub live: config::Live,
     /// Tokens that were fully validated.
     pub tokens: bearer::Cache,
-    /// Changes beside the configuration that may end a token.
-    pub epoch: bearer::Epoch,
+    /// Counts and announces what may end a token.
+    pub changes: bearer::Changes,
+    /// What was revoked while running, and before.
+    pub revocations: bearer::Revocations,
     /// Proofs of possession that were used.
     pub proofs: bearer::Proofs,
     /// Secrets that have authenticated, and failures by client and address.
@@ -54,6 +57,8 @@ pub struct Shared {
     pub failures: policy::Failures,
     /// Answers that are held back.
     pub pauses: gate::Pauses,
+    /// What each client may still ask for.
+    pub rates: policy::Rates,
     /// One set of counters for each worker.
     pub metrics: admin::Metrics,
     /// What probes are told.
@@ -63,20 +68,26 @@ pub struct Shared {
 impl Shared {
     /// Starts with `live`, nothing remembered, nothing counted.
     pub(crate) fn new(live: config::Live) -> Self {
-        let workers = live.snapshot().workers;
+        let snapshot = live.snapshot();
+        let workers = snapshot.workers;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |since| since.as_secs());
+        let revocations = bearer::Revocations::load(&snapshot.data_folder, now);
         let (secrets, last_used) = (oauth::SecretMemory::new(), oauth::LastUsed::default());
         secrets.follow(&live);
         last_used.follow(&live);
         Self {
             live,
             tokens: bearer::Cache::new(),
-            epoch: bearer::Epoch::default(),
+            changes: bearer::Changes::default(),
+            revocations,
             proofs: bearer::Proofs::new(),
             secrets,
             assertions: oauth::UsedAssertions::default(),
             last_used,
             failures: policy::Failures::new(),
             pauses: gate::Pauses::default(),
+            rates: policy::Rates::default(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),
         }

@@ -64,6 +64,7 @@ enum Protocol {
     InvalidClient,
     /// The same, and what was wrong is not told: an attacker would learn which clients there are.
     InvalidAssertion,
+    InvalidGrant,
     InvalidScope,
     InvalidTarget,
     TemporarilyUnavailable,
@@ -255,6 +256,10 @@ reasons! {
         "the DPoP proof was used before";
     ProofsTooMany "proofs_too_many" 429 RateLimited TemporarilyUnavailable
         "the client uses more DPoP proofs than can be told apart";
+    TokenRevoked "token_revoked" 401 Unauthorized InvalidToken
+        "the access token was revoked";
+    TokenDenied "token_denied" 401 Unauthorized InvalidToken
+        "the access token is on the deny list";
     NoIssuerTrusted "no_issuer_trusted" 401 Unauthorized InvalidToken
         "no issuer of access tokens is trusted";
     BearerFailuresSpent "bearer_failures_spent" 429 RateLimited InvalidRequest
@@ -267,6 +272,11 @@ reasons! {
         "the client may not call this operation";
     UserApiBlocked "user_api_blocked" 403 Forbidden InvalidRequest
         "the user operations are switched off";
+
+    ClientRateExceeded "client_rate_exceeded" 429 RateLimited InvalidRequest
+        "the client makes more requests than it may";
+    RouteRateExceeded "route_rate_exceeded" 429 RateLimited InvalidRequest
+        "more requests are made on this route than may be";
 
     // The token endpoint.
     FormMediaTypeWrong "form_media_type_wrong" 400 BadRequest InvalidRequest
@@ -327,6 +337,16 @@ reasons! {
         "the resource is unknown";
     SecretFailuresSpent "secret_failures_spent" 429 RateLimited TemporarilyUnavailable
         "too many failed attempts of this client from this address";
+    TokenNotOwn "token_not_own" 400 BadRequest InvalidGrant
+        "the token was issued to another client";
+    TokenMissing "token_missing" 400 BadRequest InvalidRequest
+        "the parameter token is missing";
+    RevocationsFull "revocations_full" 503 UpstreamUnavailable TemporarilyUnavailable
+        "as many revocations as can be are kept already";
+    RevocationNotKept "revocation_not_kept" 503 UpstreamUnavailable TemporarilyUnavailable
+        "the revocation is in force, but cannot be kept over a restart";
+    TokenRateExceeded "token_rate_exceeded" 429 RateLimited TemporarilyUnavailable
+        "the client asks for more tokens than it may";
     SigningFailed "signing_failed" 500 InternalError ServerError
         "the token could not be signed";
 
@@ -374,6 +394,7 @@ impl Reason {
             | Protocol::UnauthorizedClient
             | Protocol::InvalidClient
             | Protocol::InvalidAssertion
+            | Protocol::InvalidGrant
             | Protocol::InvalidScope
             | Protocol::InvalidTarget
             | Protocol::TemporarilyUnavailable
@@ -388,6 +409,7 @@ impl Reason {
             Protocol::UnsupportedGrantType => "unsupported_grant_type",
             Protocol::UnauthorizedClient => "unauthorized_client",
             Protocol::InvalidClient | Protocol::InvalidAssertion => "invalid_client",
+            Protocol::InvalidGrant => "invalid_grant",
             Protocol::InvalidScope => "invalid_scope",
             Protocol::InvalidProof => "invalid_dpop_proof",
             Protocol::UseNonce => "use_dpop_nonce",

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Epoch, Judging};
+use super::{Denials, Epoch, Judging, Revocations};
 use crate::admin::Metrics;
 use crate::config::{
     Access, AccessLog, AdminUrl, Authority, BoundTokens, Client, ClientCertificates, Clients,
@@ -58,6 +58,8 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
         audience: "WorkflowApi".into(),
         token_lifetime: Duration::from_secs(3600),
         bound_tokens: BoundTokens::AsOffered,
+        introspect: false,
+        rate: None,
     }
 }
 
@@ -73,6 +75,7 @@ pub(crate) fn snapshot() -> Snapshot {
         methods: Vec::new(),
         access,
         workflow_api: prefix == "/workflowapi",
+        rate: None,
     };
     Snapshot {
         generation: 1,
@@ -123,6 +126,7 @@ pub(crate) fn snapshot() -> Snapshot {
             addresses: Vec::new(),
         },
         ready_requires_upstream: false,
+        deny: Arc::new(Denials::default()),
         data_folder: PathBuf::from("data"),
         workers: 1,
         prepared: crate::gate::Prepared::default(),
@@ -154,15 +158,21 @@ fn limits() -> Limits {
             per_second: 500,
             burst: 2000,
         },
+        token_requests: None,
+        requests: None,
     }
 }
 
 static EPOCH: LazyLock<Epoch> = LazyLock::new(Epoch::default);
+static REVOCATIONS: LazyLock<Revocations> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    Revocations::load(folder.path(), NOW)
+});
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(1));
 
 /// Nothing changes but the snapshot.
 pub(super) fn judging(snapshot: &Snapshot, now: u64) -> Judging<'_> {
-    Judging::of(snapshot, &EPOCH, &METRICS, now)
+    Judging::of(snapshot, &EPOCH, &REVOCATIONS, &METRICS, now)
 }
 
 pub(crate) fn kid() -> &'static str {

@@ -25,6 +25,7 @@ pub(crate) use means::OwnCertificate;
 pub(crate) use means::TlsSubject;
 pub(super) use registered::Registered;
 
+use super::Rate;
 use crate::keys::{Cost, Secret};
 use crate::policy::Operations;
 
@@ -100,6 +101,10 @@ pub struct Client {
     pub token_lifetime: Duration,
     /// What its tokens have to be bound to.
     pub bound_tokens: BoundTokens,
+    /// It may introspect other clients' tokens.
+    pub introspect: bool,
+    /// Requests that it may make; `None`: as many as all may.
+    pub rate: Option<Rate>,
 }
 
 /// What a client's tokens have to be bound to. Tokens that were issued before are not affected.

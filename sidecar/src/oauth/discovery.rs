@@ -31,6 +31,8 @@ pub(crate) struct Published {
 struct Server<'a> {
     issuer: &'a str,
     token_endpoint: String,
+    introspection_endpoint: String,
+    revocation_endpoint: String,
     jwks_uri: String,
     grant_types_supported: [&'static str; 1],
     /// No authorization endpoint, so no response type; OIDC does not allow an empty list.
@@ -38,10 +40,16 @@ struct Server<'a> {
     scopes_supported: BTreeSet<&'a str>,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: [&'static str; 1],
-    token_endpoint_auth_methods_supported: Vec<&'static str>,
-    /// RFC 8414 §2: there when `private_key_jwt` is.
+    token_endpoint_auth_methods_supported: &'a [&'static str],
+    introspection_endpoint_auth_methods_supported: &'a [&'static str],
+    revocation_endpoint_auth_methods_supported: &'a [&'static str],
+    /// RFC 8414 §2: these are there when `private_key_jwt` is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    token_endpoint_auth_signing_alg_values_supported: Option<Vec<&'static str>>,
+    token_endpoint_auth_signing_alg_values_supported: Option<&'a [&'static str]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    introspection_endpoint_auth_signing_alg_values_supported: Option<&'a [&'static str]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation_endpoint_auth_signing_alg_values_supported: Option<&'a [&'static str]>,
     /// RFC 9449 §5.1.
     dpop_signing_alg_values_supported: Vec<&'static str>,
     /// RFC 8705 §3.3; there are no other endpoints for it, so no `mtls_endpoint_aliases`.
@@ -107,6 +115,9 @@ impl Published {
         let tls = snapshot.listen.iter().any(|url| url.tls);
         let certificates = tls && snapshot.client_certificates.asked;
         let methods = methods(snapshot, certificates);
+        let names = Algorithm::ALL.map(Algorithm::name);
+        let by_key = methods.contains(&AuthMethod::PrivateKeyJwt.name());
+        let signing = by_key.then_some(&names[..]);
         let resource_id = format!("{base}/workflowapi");
         let resource = Resource {
             id: &resource_id,
@@ -117,19 +128,24 @@ impl Published {
             dpop_signing_alg_values_supported: algorithms.clone(),
             dpop_bound_access_tokens_required: snapshot.dpop.required,
         };
+        let methods = ["client_secret_basic", "client_secret_post"];
         let server = Server {
             issuer,
             token_endpoint: format!("{base}/connect/token"),
+            introspection_endpoint: format!("{base}/connect/introspect"),
+            revocation_endpoint: format!("{base}/connect/revoke"),
             jwks_uri: format!("{base}/.well-known/jwks"),
             grant_types_supported: ["client_credentials"],
             response_types_supported: ["none"],
             scopes_supported: scopes,
             subject_types_supported: ["public"],
             id_token_signing_alg_values_supported: ["RS256"],
-            token_endpoint_auth_signing_alg_values_supported: methods
-                .contains(&AuthMethod::PrivateKeyJwt.name())
-                .then(|| Algorithm::ALL.map(Algorithm::name).to_vec()),
-            token_endpoint_auth_methods_supported: methods,
+            token_endpoint_auth_methods_supported: &methods,
+            introspection_endpoint_auth_methods_supported: &methods,
+            revocation_endpoint_auth_methods_supported: &methods,
+            token_endpoint_auth_signing_alg_values_supported: signing,
+            introspection_endpoint_auth_signing_alg_values_supported: signing,
+            revocation_endpoint_auth_signing_alg_values_supported: signing,
             dpop_signing_alg_values_supported: algorithms,
             tls_client_certificate_bound_access_tokens: certificates,
             claims_supported: [

@@ -48,13 +48,21 @@ impl Exchange<'_> {
     where
         B: Body<Data = Bytes>,
     {
+        let body = self.posted(head, body).await?;
+        let form = Form::parse(&body)?;
+        self.grant(head, &form).await
+    }
+
+    /// The body of a request that has to be a form.
+    pub(super) async fn posted<B>(&self, head: &Parts, body: B) -> Result<Bytes, Refusal>
+    where
+        B: Body<Data = Bytes>,
+    {
         if head.method != Method::POST {
             return Err(Refusal::new(Reason::MethodNotAllowed).allows("POST"));
         }
         let deadline = self.asking.snapshot.limits.form_body;
-        let body = form::read(&head.headers, body, deadline).await?;
-        let form = Form::parse(&body)?;
-        self.grant(head, &form).await
+        form::read(&head.headers, body, deadline).await
     }
 
     async fn grant(
@@ -78,6 +86,10 @@ impl Exchange<'_> {
         if !client.client_credentials {
             return Err(Reason::GrantNotAllowed.into());
         }
+        let (issuer, limits) = (&snapshot.authority.issuer, &snapshot.limits);
+        // After it has proved who it is: nobody can use up another's.
+        let rates = &self.asking.shared.rates;
+        rates.token(&client, issuer, limits, self.asking.arrived)?;
         resource::check(&form.resource, self.resource)?;
         let scope = scope(form.scope.as_deref(), &client)?;
         // Last: a request that is refused uses no proof up.
@@ -90,7 +102,6 @@ impl Exchange<'_> {
         };
         let by_certificate = matches!(method, AuthMethod::Tls | AuthMethod::SelfSignedTls);
         let (binding, next_nonce) = bound.binding(head, &client, by_certificate)?;
-        let issuer = &snapshot.authority.issuer;
         let token = mint(&server.keys, issuer, &client, &scope, &binding, unix_time)
             .map_err(|fault| Refusal::new(Reason::SigningFailed).with_detail(fault.to_string()))?;
         let mut response = response(&Granted {
@@ -133,8 +144,12 @@ fn scope(asked: Option<&str>, client: &Client) -> Result<String, Reason> {
 }
 
 fn response(granted: &Granted<'_>) -> Response<ResponseBody> {
-    let json = serde_json::to_vec(granted).expect("strings and a number are JSON");
-    let mut response = Response::new(ResponseBody::Full(Bytes::from(json)));
+    json(serde_json::to_vec(granted).expect("strings and a number are JSON"))
+}
+
+/// A JSON answer that no cache may keep.
+pub(super) fn json(body: Vec<u8>) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Full(Bytes::from(body)));
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -154,7 +169,9 @@ pub(crate) fn outcome(answer: &Result<Response<ResponseBody>, Refusal>) -> Token
         Reason::GrantNotAllowed => TokenOutcome::UnauthorizedClient,
         Reason::ScopeUnknown => TokenOutcome::InvalidScope,
         Reason::ResourceUnknown | Reason::ResourceMalformed => TokenOutcome::InvalidTarget,
-        Reason::SecretFailuresSpent => TokenOutcome::TooManyFailures,
+        Reason::SecretFailuresSpent | Reason::TokenRateExceeded | Reason::AssertionsTooMany => {
+            TokenOutcome::TooManyFailures
+        }
         other if other.status() == StatusCode::UNAUTHORIZED => TokenOutcome::InvalidClient,
         Reason::FormTooLarge => TokenOutcome::BodyTooLarge,
         Reason::MethodNotAllowed => TokenOutcome::MethodNotAllowed,

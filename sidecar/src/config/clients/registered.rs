@@ -121,6 +121,8 @@ fn read_client(
         audience: audience.map_or(WORKFLOW_API.into(), |text| text.value.into()),
         token_lifetime: lifetime.map_or(default_lifetime, |lifetime| lifetime.value),
         bound_tokens,
+        introspect: object.bool(reading, "Introspect").value,
+        rate: object.optional_rate(reading, "Rate").map(|rate| rate.value),
     };
     if reading.faults.count(Severity::Error) == errors_before {
         has_means(&client, method.map(|(_, mark)| mark), object, reading);
