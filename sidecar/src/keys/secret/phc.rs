@@ -109,7 +109,7 @@ pub enum HashFault {
     Salt,
     #[error("the hash is not base64 of {} to {} bytes", HASH_BYTES.start(), HASH_BYTES.end())]
     Hash,
-    #[error("the secret is empty, or holds a control character")]
+    #[error("the secret is empty or too long, or holds a control character")]
     Secret,
 }
 
