@@ -7,11 +7,11 @@
 
 mod binding;
 mod cache;
-mod claims;
+pub(crate) mod claims;
 mod deny;
 mod epoch;
-mod json;
-mod jws;
+pub(crate) mod json;
+pub(crate) mod jws;
 mod leash;
 mod proof;
 mod revocations;

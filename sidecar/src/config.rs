@@ -34,7 +34,10 @@ pub mod fuzz;
 mod tests;
 
 pub use client_certificates::ClientCertificates;
-pub use clients::{BoundTokens, Client, ClientCredential, Clients};
+pub(crate) use clients::OwnCertificate;
+#[cfg(test)]
+pub(crate) use clients::TlsSubject;
+pub use clients::{AuthMethod, BoundTokens, Client, ClientCredential, Clients, Means};
 pub use dpop::{Dpop, NonceDemand};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
 pub use key_files::{CertificateSource, SigningSource};

@@ -6,6 +6,7 @@ mod bound;
 mod clients;
 mod edge;
 mod engine;
+mod issuers;
 
 use crate::table::{Bare, Key, Keys, Kind, Owner};
 
@@ -105,11 +106,10 @@ pub static ROOT: Keys = Keys {
         .theirs(),
         Key::new(
             "Issuers",
-            Kind::Anything,
+            Kind::List(&Kind::Object(&issuers::ISSUER)),
             None,
-            "Other issuers whose tokens are accepted.",
-        )
-        .later(),
+            "Other issuers whose tokens are accepted; see `docs/issuers.md`.",
+        ),
         Key::new(
             "Upstream",
             Kind::Either(&[Kind::Text, Kind::Object(&edge::UPSTREAM)]),

@@ -77,6 +77,8 @@ pub struct TokenServer {
     pub keys: Arc<KeyRing>,
     /// Who may ask for tokens.
     pub clients: Clients,
+    /// How long a client assertion may live.
+    pub assertion_lifetime: std::time::Duration,
 }
 
 impl Snapshot {

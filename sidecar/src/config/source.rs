@@ -149,13 +149,17 @@ fn finish(
     let token_server = draft.token_server.take();
     let token_server = token_server.map(|token_server| {
         let keys = load_keys(&token_server, &draft, previous, Purpose::Run, reading);
-        (keys, token_server.registered.clients)
+        (keys, token_server.registered)
     });
     if reading.faults.has_errors() {
         return None;
     }
     let token_server = match token_server {
-        Some((Some(keys), clients)) => Some(TokenServer { keys, clients }),
+        Some((Some(keys), registered)) => Some(TokenServer {
+            keys,
+            clients: registered.clients,
+            assertion_lifetime: registered.assertion_lifetime,
+        }),
         _ => None,
     };
     Some(Snapshot {

@@ -214,7 +214,8 @@ async fn token(
     incoming: Arriving,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let exchange = exchange(asked, ready, &canonical);
-    let answer = exchange.answer(&canonical.head, incoming).await;
+    // Boxed: big and rare, as for what is forwarded.
+    let answer = Box::pin(exchange.answer(&canonical.head, incoming)).await;
     asked.counters.token(oauth::outcome(&answer));
     answer
 }
@@ -231,14 +232,11 @@ async fn about_token(
     let exchange = exchange(asked, ready, &canonical);
     if route == Route::Revocation {
         let (revocations, changes) = (&shared.revocations, &shared.changes);
-        return exchange
-            .revoke(&canonical.head, incoming, revocations, changes)
-            .await;
+        let answer = exchange.revoke(&canonical.head, incoming, revocations, changes);
+        return Box::pin(answer).await;
     }
     let judging = Judging::new(shared, asked.snapshot, asked.unix_time);
-    exchange
-        .introspect(&canonical.head, incoming, &judging)
-        .await
+    Box::pin(exchange.introspect(&canonical.head, incoming, &judging)).await
 }
 
 fn exchange<'a>(
@@ -247,16 +245,17 @@ fn exchange<'a>(
     canonical: &'a Canonical,
 ) -> oauth::Exchange<'a> {
     oauth::Exchange {
-        snapshot: asked.snapshot,
+        asking: oauth::Asking {
+            shared: &asked.worker.shared,
+            counters: asked.counters,
+            snapshot: asked.snapshot,
+            certificate: asked.connection.certificate().map(|one| &**one),
+            address: asked.address,
+            arrived: asked.arrived,
+            unix_time: asked.unix_time,
+        },
         resource: ready.published.resource_id(),
-        memory: &asked.worker.shared.secrets,
-        rates: &asked.worker.shared.rates,
-        proofs: &asked.worker.shared.proofs,
-        certificate: asked.connection.certificate().map(|one| &**one),
         path: canonical.sent.path(),
-        address: asked.address,
-        arrived: asked.arrived,
-        unix_time: asked.unix_time,
     }
 }
 
