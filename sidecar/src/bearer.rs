@@ -7,11 +7,11 @@
 
 mod binding;
 mod cache;
-mod claims;
+pub(crate) mod claims;
 mod deny;
 mod epoch;
-mod json;
-mod jws;
+pub(crate) mod json;
+pub(crate) mod jws;
 mod leash;
 mod proof;
 mod revocations;
@@ -40,7 +40,7 @@ pub(crate) use token68::{Presented, Scheme, find};
 use crate::Shared;
 use crate::admin::{ClientLabel, Metrics};
 use crate::config::{Client, Snapshot};
-use crate::policy::Operations;
+use crate::policy::{Caller, Operations};
 use crate::refusal::Reason;
 use claims::Claims;
 use epoch::{Epoch, Stamp};
@@ -66,6 +66,8 @@ pub struct Principal {
     /// Header values for the engine, made once: client, subject, scopes.
     pub(crate) identity: [HeaderValue; 3],
     pub(crate) label: ClientLabel,
+    /// Whose rate its requests count against.
+    pub(crate) caller: Caller,
     grounds: Grounds,
 }
 
@@ -152,6 +154,7 @@ impl Principal {
         Self {
             label: metrics.client_label(&client.id),
             grounds,
+            caller: Caller::client(issuer, &client.id),
             client_id: Arc::clone(&client.id),
             operations: client.operations,
             origin: Origin::Registered(client),

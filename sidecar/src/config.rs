@@ -18,6 +18,7 @@ mod draft;
 mod edge;
 mod key_files;
 mod live;
+mod proxies;
 mod report;
 mod retain;
 mod routes;
@@ -33,12 +34,16 @@ pub mod fuzz;
 mod tests;
 
 pub use client_certificates::ClientCertificates;
-pub use clients::{BoundTokens, Client, ClientCredential, Clients};
+pub(crate) use clients::OwnCertificate;
+#[cfg(test)]
+pub(crate) use clients::TlsSubject;
+pub use clients::{AuthMethod, BoundTokens, Client, ClientCredential, Clients, Means};
 pub use deny::Deny;
 pub use dpop::{Dpop, NonceDemand};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
 pub use key_files::{CertificateSource, SigningSource};
 pub use live::{Live, ReloadStatus};
+pub use proxies::TrustedProxies;
 pub use report::{Report, check};
 pub use routes::{Access, RouteSettings};
 pub use settings::scalar::Rate;

@@ -10,6 +10,7 @@ pub mod admin;
 pub mod bearer;
 pub mod body;
 pub mod config;
+pub mod fetch;
 pub mod gate;
 pub mod keys;
 pub mod listener;
@@ -48,10 +49,16 @@ pub struct Shared {
     pub proofs: bearer::Proofs,
     /// Secrets that have authenticated, and failures by client and address.
     pub secrets: oauth::SecretMemory,
+    /// Client assertions that were used.
+    pub assertions: oauth::UsedAssertions,
+    /// When clients last authenticated.
+    pub last_used: oauth::LastUsed,
     /// Bearer failures by address.
     pub failures: policy::Failures,
     /// Answers that are held back.
     pub pauses: gate::Pauses,
+    /// What each client may still ask for.
+    pub rates: policy::Rates,
     /// One set of counters for each worker.
     pub metrics: admin::Metrics,
     /// What probes are told.
@@ -71,15 +78,21 @@ impl Shared {
         let changes = Arc::new(bearer::Changes::default());
         let revocations =
             bearer::Revocations::load(&snapshot.data_folder, Arc::clone(&changes), now)?;
+        let (secrets, last_used) = (oauth::SecretMemory::new(), oauth::LastUsed::default());
+        secrets.follow(&live);
+        last_used.follow(&live);
         Ok(Self {
             live,
             tokens: bearer::Cache::new(),
             changes,
             revocations,
             proofs: bearer::Proofs::new(),
-            secrets: oauth::SecretMemory::new(),
+            secrets,
+            assertions: oauth::UsedAssertions::default(),
+            last_used,
             failures: policy::Failures::new(),
             pauses: gate::Pauses::default(),
+            rates: policy::Rates::default(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),
         })

@@ -6,6 +6,7 @@ mod bound;
 mod clients;
 mod edge;
 mod engine;
+mod issuers;
 
 use crate::table::{Bare, Key, Keys, Kind, Owner};
 
@@ -105,11 +106,10 @@ pub static ROOT: Keys = Keys {
         .theirs(),
         Key::new(
             "Issuers",
-            Kind::Anything,
+            Kind::List(&Kind::Object(&issuers::ISSUER)),
             None,
-            "Other issuers whose tokens are accepted.",
-        )
-        .later(),
+            "Other issuers whose tokens are accepted; see `docs/issuers.md`.",
+        ),
         Key::new(
             "Upstream",
             Kind::Either(&[Kind::Text, Kind::Object(&edge::UPSTREAM)]),
@@ -140,11 +140,18 @@ pub static ROOT: Keys = Keys {
         ),
         Key::new(
             "TrustedProxies",
-            Kind::Anything,
+            Kind::List(&Kind::Text),
             None,
-            "Addresses that may say for whom they forward.",
+            "Addresses and networks (`10.0.0.0/8`) that may say for whom they forward, by \
+             `Forwarded` or `X-Forwarded-For`.",
         )
-        .later(),
+        .public(),
+        Key::new(
+            "ForwardAuth",
+            Kind::Bool,
+            Some("false"),
+            "Answers listed proxies at `/auth/check` whether a request that they hold may pass.",
+        ),
         Key::new(
             "DefaultCorsSettings",
             Kind::Object(&edge::CORS),

@@ -46,7 +46,9 @@ pub(super) async fn answer(
         ("/deny", &Method::DELETE) => change(shared, who, Doing::Allow, request).await,
         ("/deny", _) => not_allowed("GET, HEAD, POST, DELETE"),
         ("/status", &Method::GET | &Method::HEAD) => told(&state::status(shared)),
-        ("/clients", &Method::GET | &Method::HEAD) => told(&state::clients(shared)),
+        ("/clients", &Method::GET | &Method::HEAD) => {
+            response(StatusCode::OK, state::clients(shared))
+        }
         (_, _) => not_allowed("GET, HEAD"),
     }
 }

@@ -15,6 +15,7 @@ use super::health::Stage;
 use super::labels::{ConnectionLimit, Label, TokenOutcome, UpstreamOutcome};
 use super::process;
 use crate::Shared;
+use crate::config::AuthMethod;
 use crate::refusal::Reason;
 
 /// What a scraper must be told the text is.
@@ -49,6 +50,7 @@ impl Collector for Everything {
         refusals(&mut writer, workers)?;
         tokens(&mut writer, workers)?;
         denied(&mut writer, &self.0)?;
+        memories(&mut writer, &self.0)?;
         connections(&mut writer, workers)?;
         upstream(&mut writer, workers)?;
         process_wide(&mut writer, &self.0)
@@ -128,6 +130,37 @@ fn tokens(writer: &mut Writer<'_>, workers: &[Counters]) -> fmt::Result {
         "token_requests",
         "Requests to the token endpoint",
         labelled("outcome", of),
+    )?;
+    let of = |method: AuthMethod| workers.iter().map(|w| w.authenticated().of(method)).sum();
+    writer.counters(
+        "client_authentications",
+        "Clients that have authenticated",
+        labelled("method", of),
+    )?;
+    writer.counter(
+        "basic_credentials_raw",
+        "Basic credentials that were right as they stood, and not when form-decoded (RFC 6749 2.3.1)",
+        plain.basic_raw,
+    )
+}
+
+/// The sizes of what outlives a request; each is bounded.
+fn memories(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
+    let count = |kept: usize| i64::try_from(kept).unwrap_or(i64::MAX);
+    writer.gauge(
+        "tokens_known",
+        "Validated tokens that are remembered",
+        count(shared.tokens.len()),
+    )?;
+    writer.gauge(
+        "failure_budgets",
+        "Addresses whose budget of bearer failures is not whole",
+        count(shared.failures.kept()),
+    )?;
+    writer.gauge(
+        "rate_budgets",
+        "Budgets of requests that are not whole",
+        count(shared.rates.kept()),
     )
 }
 
@@ -146,13 +179,17 @@ fn denied(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
                 count(snapshot.deny.entries.entries().len()),
             ),
             (vec![("source", "file")], count(in_file)),
-            (vec![("source", "kept_tokens")], count(counts.tokens)),
-            (vec![("source", "kept_entries")], count(counts.entries)),
+            (vec![("source", "kept")], count(counts.entries)),
         ],
     )?;
     writer.gauge(
+        "tokens_revoked",
+        "Tokens that were revoked by themselves",
+        count(counts.tokens),
+    )?;
+    writer.gauge(
         "deny_limit",
-        "How many entries may be kept beside the configuration and its file",
+        "How many entries and revoked tokens may be kept beside the configuration and its file",
         count(snapshot.deny.limit),
     )?;
     let good = file.is_none_or(|file| file.status().fault.is_none());

@@ -67,23 +67,12 @@ pub(super) fn status(shared: &Shared) -> Value {
     })
 }
 
-/// Every registered client, in the order of ids.
-pub(super) fn clients(shared: &Shared) -> Value {
-    let snapshot = shared.live.snapshot();
-    let clients = snapshot.token_server.iter();
-    let mut clients: Vec<_> = clients.flat_map(|server| server.clients.iter()).collect();
-    clients.sort_by(|one, two| one.id.cmp(&two.id));
-    let shown = clients.into_iter().map(|client| {
-        json!({
-            "id": &*client.id,
-            "scopes": client.scopes.iter().map(|scope| &**scope).collect::<Vec<_>>(),
-            "audience": &*client.audience,
-            "tokenLifetime": client.token_lifetime.as_secs(),
-            "introspect": client.introspect,
-            "secrets": client.secrets.len(),
-        })
-    });
-    json!({ "clients": shown.collect::<Vec<_>>() })
+/// Every registered client, and when it last authenticated.
+pub(super) fn clients(shared: &Shared) -> String {
+    match &shared.live.snapshot().token_server {
+        Some(server) => shared.last_used.render(&server.clients),
+        None => r#"{"clients":[]}"#.to_owned(),
+    }
 }
 
 fn instant(time: std::time::SystemTime) -> Option<String> {

@@ -14,8 +14,8 @@ use super::{Epoch, Judging, Revocations};
 use crate::admin::Metrics;
 use crate::config::{
     Access, AccessLog, AdminUrl, Authority, BoundTokens, Client, ClientCertificates, Clients,
-    CorsOrigins, Dpop, Drain, Endpoint, Limits, LogSettings, Rate, RouteSettings, SigningSource,
-    Snapshot, TokenServer, UpstreamSettings,
+    CorsOrigins, Dpop, Drain, Endpoint, Limits, LogSettings, Means, Rate, RouteSettings,
+    SigningSource, Snapshot, TokenServer, UpstreamSettings,
 };
 use crate::keys::{KeyRing, Material, Secret};
 use crate::policy::Operations;
@@ -50,22 +50,21 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
     Client {
         id: id.into(),
         secrets: vec![Secret::new("secret")],
+        means: Means::default(),
+        method: None,
+        client_credentials: true,
         scopes: vec!["WorkflowApi".into(), "Other".into()],
         operations: Operations::parse(operations).unwrap(),
         audience: "WorkflowApi".into(),
         token_lifetime: Duration::from_secs(3600),
         bound_tokens: BoundTokens::AsOffered,
         introspect: false,
+        rate: None,
     }
 }
 
 pub(crate) fn clients(clients: impl IntoIterator<Item = Client>) -> Clients {
-    let mut registered = Clients::default();
-    for client in clients {
-        let id = Arc::clone(&client.id);
-        registered.by_id.insert(id, Arc::new(client));
-    }
-    registered
+    clients.into_iter().collect()
 }
 
 /// Clients `all` (`*` and `manage`) and `reader` (`read`), the route `/workflowapi`, and `/public`.
@@ -76,6 +75,7 @@ pub(crate) fn snapshot() -> Snapshot {
         methods: Vec::new(),
         access,
         workflow_api: prefix == "/workflowapi",
+        rate: None,
     };
     Snapshot {
         generation: 1,
@@ -91,6 +91,7 @@ pub(crate) fn snapshot() -> Snapshot {
         token_server: Some(TokenServer {
             keys: Arc::clone(&KEYS.ring),
             clients: clients(registered),
+            assertion_lifetime: Duration::from_secs(3600),
         }),
         routes: vec![
             route("/workflowapi", Access::Scopes(vec!["WorkflowApi".into()])),
@@ -125,6 +126,8 @@ pub(crate) fn snapshot() -> Snapshot {
             addresses: Vec::new(),
         },
         ready_requires_upstream: false,
+        trusted_proxies: crate::config::TrustedProxies::default(),
+        forward_auth: false,
         deny: crate::config::Deny {
             limit: 1000,
             ..crate::config::Deny::default()
@@ -160,6 +163,8 @@ fn limits() -> Limits {
             per_second: 500,
             burst: 2000,
         },
+        token_requests: None,
+        requests: None,
     }
 }
 

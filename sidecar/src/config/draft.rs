@@ -13,7 +13,7 @@ use super::deny::DenyDraft;
 use super::key_files::KeyFiles;
 use super::{
     AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
-    LogSettings, RouteSettings, UpstreamSettings, routes, urls,
+    LogSettings, RouteSettings, TrustedProxies, UpstreamSettings, proxies, routes, urls,
 };
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -48,6 +48,8 @@ pub(super) struct Draft {
     pub(super) admin_url: AdminUrl,
     pub(super) admin_mark: Mark,
     pub(super) ready_requires_upstream: bool,
+    pub(super) trusted_proxies: TrustedProxies,
+    pub(super) forward_auth: bool,
     pub(super) deny: DenyDraft,
     pub(super) data_folder: PathBuf,
     pub(super) data_folder_mark: Mark,
@@ -80,6 +82,7 @@ impl Draft {
         let path_base = urls::path_base(path_base.as_ref(), reading);
         let authority = urls::authority(root, &listen, &path_base, reading);
         let (upstream, upstream_mark) = UpstreamSettings::read(root, reading);
+        let trusted_proxies = TrustedProxies::read(root, reading);
         let workflow_api = root.object(reading, "WorkflowApi");
         let admin = root.object(reading, "Admin");
         let data_folder = root.text(reading, "DataFolder");
@@ -119,6 +122,8 @@ impl Draft {
                 .object(reading, "Ready")
                 .bool(reading, "RequireUpstream")
                 .value,
+            forward_auth: proxies::forward_auth(root, &trusted_proxies, reading),
+            trusted_proxies,
             deny: DenyDraft::read(&root.object(reading, "Deny"), reading),
             data_folder: reading.absolute(&data_folder),
             data_folder_mark: at("DataFolder"),

@@ -150,14 +150,18 @@ fn finish(
     let token_server = draft.token_server.take();
     let token_server = token_server.map(|token_server| {
         let keys = load_keys(&token_server, &draft, previous, Purpose::Run, reading);
-        (keys, token_server.registered.clients)
+        (keys, token_server.registered)
     });
     let deny = draft.deny.load(previous, reading);
     if reading.faults.has_errors() {
         return None;
     }
     let token_server = match token_server {
-        Some((Some(keys), clients)) => Some(TokenServer { keys, clients }),
+        Some((Some(keys), registered)) => Some(TokenServer {
+            keys,
+            clients: registered.clients,
+            assertion_lifetime: registered.assertion_lifetime,
+        }),
         _ => None,
     };
     Some(Snapshot {
@@ -188,6 +192,8 @@ fn finish(
         drain: draft.drain,
         admin_url: draft.admin_url,
         ready_requires_upstream: draft.ready_requires_upstream,
+        trusted_proxies: draft.trusted_proxies,
+        forward_auth: draft.forward_auth,
         deny,
         data_folder: draft.data_folder,
         workers: draft.workers.unwrap_or_else(cores_granted),

@@ -12,32 +12,31 @@ use http::request::Parts;
 use http_body::Body;
 use serde_json::{Value, json};
 
+use super::authenticate::Asking;
 use super::form::Form;
 use super::token::{Exchange, json as answer};
-use crate::bearer::{self, Cache, Judging, Principal};
+use crate::bearer::{self, Judging, Principal};
 use crate::body::ResponseBody;
 use crate::refusal::{Reason, Refusal};
 
 impl Exchange<'_> {
-    /// Answers an introspection request. `judging` is what tokens are judged by, `tokens` those that were good.
+    /// Answers an introspection request.
     pub(crate) async fn introspect<B>(
         &self,
         head: &Parts,
         body: B,
-        tokens: &Cache,
-        judging: &Judging<'_>,
     ) -> Result<Response<ResponseBody>, Refusal>
     where
         B: Body<Data = Bytes>,
     {
         let body = self.posted(head, body).await?;
         let form = Form::parse(&body)?;
-        let client = self.client(head, &form)?;
+        let (client, _) = self.asking.authenticate(&head.headers, &form).await?;
         let token = form.token.as_deref().ok_or(Reason::TokenMissing)?;
         // What is too long for the gate is good for nothing.
         let known = Some(token.as_bytes())
-            .filter(|token| token.len() <= self.snapshot.limits.token)
-            .and_then(|token| principal(token, tokens, judging))
+            .filter(|token| token.len() <= self.asking.snapshot.limits.token)
+            .and_then(|token| self.principal(token))
             .filter(|principal| client.introspect || principal.client_id == client.id);
         let told = match known {
             Some(principal) => active(token, &principal),
@@ -45,17 +44,24 @@ impl Exchange<'_> {
         };
         Ok(answer(told.to_string().into_bytes()))
     }
-}
 
-/// Whose token it is, by itself: a signature is paid for once, here or at the gate.
-fn principal(token: &[u8], tokens: &Cache, judging: &Judging<'_>) -> Option<Arc<Principal>> {
-    if let Some(known) = tokens.find(token, judging) {
-        return Some(known);
+    /// Whose token it is, by itself: a signature is paid for once, here or at the gate.
+    fn principal(&self, token: &[u8]) -> Option<Arc<Principal>> {
+        let Asking {
+            shared,
+            snapshot,
+            unix_time,
+            ..
+        } = self.asking;
+        let judging = Judging::new(shared, snapshot, unix_time);
+        if let Some(known) = shared.tokens.find(token, &judging) {
+            return Some(known);
+        }
+        let validated = bearer::validate(token, &judging).ok()?;
+        let principal = Arc::clone(&validated.principal);
+        shared.tokens.insert(token, validated, &judging);
+        Some(principal)
     }
-    let validated = bearer::validate(token, judging).ok()?;
-    let principal = Arc::clone(&validated.principal);
-    tokens.insert(token, validated, judging);
-    Some(principal)
 }
 
 /// §2.2, and RFC 9449 §6.2 and RFC 8705 §3.2 for what the token is bound to.

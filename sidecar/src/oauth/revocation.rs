@@ -11,9 +11,10 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_body::Body;
 
+use super::authenticate::Asking;
 use super::form::Form;
 use super::token::Exchange;
-use crate::bearer::{self, Denial, Refused, Revocations};
+use crate::bearer::{self, Denial, Refused};
 use crate::body::ResponseBody;
 use crate::refusal::{Reason, Refusal};
 
@@ -23,18 +24,17 @@ impl Exchange<'_> {
         &self,
         head: &Parts,
         body: B,
-        revocations: &Revocations,
     ) -> Result<Response<ResponseBody>, Refusal>
     where
         B: Body<Data = Bytes>,
     {
         let body = self.posted(head, body).await?;
         let form = Form::parse(&body)?;
-        let client = self.client(head, &form)?;
+        let (client, _) = self.asking.authenticate(&head.headers, &form).await?;
         let token = form.token.as_deref().ok_or(Reason::TokenMissing)?;
-        let now = self.unix_time;
-        if token.len() <= self.snapshot.limits.token
-            && let Some(found) = bearer::revocable(token, self.snapshot, now)
+        let now = self.asking.unix_time;
+        if token.len() <= self.asking.snapshot.limits.token
+            && let Some(found) = bearer::revocable(token, self.asking.snapshot, now)
         {
             if *found.client != *client.id {
                 return Err(Reason::TokenNotOwn.into());
@@ -47,8 +47,12 @@ impl Exchange<'_> {
                     until: Some(found.until),
                     ..Denial::default()
                 };
-                revocations
-                    .deny(denial, self.snapshot.deny.limit)
+                let Asking {
+                    shared, snapshot, ..
+                } = self.asking;
+                shared
+                    .revocations
+                    .deny(denial, snapshot.deny.limit)
                     .await
                     .map_err(|refused| match refused {
                         Refused::Full => Refusal::new(Reason::RevocationsFull),

@@ -4,9 +4,12 @@
 
 use std::time::Duration;
 
+use settings::scalar::Rate;
 use settings::{Fault, Reading};
 
-use super::{BoundTokens, Client, LIFETIME, SAMPLE_SECRET, WORKFLOW_API, is_credential, is_scope};
+use super::{
+    BoundTokens, Client, LIFETIME, Means, SAMPLE_SECRET, WORKFLOW_API, is_credential, is_scope,
+};
 use crate::keys::Secret;
 use crate::policy::Operations;
 
@@ -20,6 +23,8 @@ pub struct ClientCredential {
     audience: String,
     token_lifetime: Option<Duration>,
     bound_tokens: BoundTokens,
+    introspect: bool,
+    rate: Option<Rate>,
     empty_secret: bool,
     pub(super) sample_secret: bool,
 }
@@ -36,6 +41,8 @@ impl ClientCredential {
             audience: WORKFLOW_API.to_owned(),
             token_lifetime: None,
             bound_tokens: BoundTokens::AsOffered,
+            introspect: false,
+            rate: None,
             empty_secret: !is_credential(secret),
             sample_secret: secret == SAMPLE_SECRET,
         }
@@ -76,6 +83,20 @@ impl ClientCredential {
         self
     }
 
+    /// Lets it introspect other clients' tokens.
+    #[must_use]
+    pub fn introspect(mut self, introspect: bool) -> Self {
+        self.introspect = introspect;
+        self
+    }
+
+    /// Requests that it may make.
+    #[must_use]
+    pub fn rate(mut self, rate: Rate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
     /// Faults have no place in a file; they name the client.
     pub(super) fn validate(&self, default_lifetime: Duration, reading: &mut Reading) -> Client {
         let mut fault = |what: String| {
@@ -105,6 +126,9 @@ impl ClientCredential {
         Client {
             id: self.id.as_str().into(),
             secrets: self.secrets.clone(),
+            means: Means::default(),
+            method: None,
+            client_credentials: true,
             scopes: self
                 .scopes
                 .iter()
@@ -114,7 +138,8 @@ impl ClientCredential {
             audience: self.audience.as_str().into(),
             token_lifetime,
             bound_tokens: self.bound_tokens,
-            introspect: false,
+            introspect: self.introspect,
+            rate: self.rate,
         }
     }
 }
