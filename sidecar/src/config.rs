@@ -15,6 +15,7 @@ mod clients;
 mod dpop;
 mod draft;
 mod edge;
+mod issuers;
 mod key_files;
 mod live;
 mod report;
@@ -28,6 +29,8 @@ mod watch;
 
 #[cfg(fuzzing)]
 pub mod fuzz;
+pub(crate) use issuers::Way;
+
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +38,10 @@ pub use client_certificates::ClientCertificates;
 pub use clients::{BoundTokens, Client, ClientCredential, Clients};
 pub use dpop::{Dpop, NonceDemand};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
+pub use issuers::{
+    ClaimMappings, ClaimPath, Issuer, IssuerSettings, Issuers, PathFault, RequiredClaim,
+    RequiredValue, TrustedIssuer,
+};
 pub use key_files::{CertificateSource, SigningSource};
 pub use live::{Live, ReloadStatus};
 pub use report::{Report, check};

@@ -28,7 +28,7 @@ mod worker;
 
 use std::sync::Arc;
 
-pub use config::ClientCredential;
+pub use config::{ClientCredential, Issuer};
 pub use running::Running;
 pub use server::StartError;
 pub use sidecar::{BuildError, Builder, Sidecar};
@@ -40,6 +40,8 @@ pub struct Shared {
     pub live: config::Live,
     /// Tokens that were fully validated.
     pub tokens: bearer::Cache,
+    /// Keeps external issuers' keys up to date.
+    pub(crate) issuers: bearer::Refresher,
     /// Changes beside the configuration that may end a token.
     pub epoch: bearer::Epoch,
     /// Proofs of possession that were used.
@@ -63,6 +65,7 @@ impl Shared {
         Self {
             live,
             tokens: bearer::Cache::new(),
+            issuers: bearer::Refresher::default(),
             epoch: bearer::Epoch::default(),
             proofs: bearer::Proofs::new(),
             secrets: oauth::SecretMemory::new(),

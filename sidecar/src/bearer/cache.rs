@@ -18,7 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::RwLock;
 
 use super::epoch::StampCell;
-use super::{Judging, Origin, Principal};
+use super::{Judging, Origin, Principal, claims};
+use crate::keys::{Algorithm, PublicKeys};
 
 /// Enough that workers seldom meet; a power of two.
 const SHARDS: usize = 32;
@@ -76,6 +77,11 @@ pub(crate) struct Validated {
 pub(super) enum Grounds {
     /// Ours, by its RFC 7638 thumbprint.
     Own { thumbprint: [u8; 32] },
+    /// An external issuer's, which its document names for that algorithm.
+    External {
+        thumbprint: [u8; 32],
+        algorithm: Algorithm,
+    },
 }
 
 impl Validated {
@@ -99,6 +105,30 @@ impl Validated {
                     .is_some_and(|found| Arc::ptr_eq(found, client) || found == client);
                 token.issuer == snapshot.authority.issuer && same_key && same_client
             }
+            (
+                Grounds::External {
+                    thumbprint,
+                    algorithm,
+                },
+                Origin::External(settings),
+            ) => {
+                let Some(trusted) = snapshot.issuers.find(&settings.issuer) else {
+                    return false;
+                };
+                let found = &trusted.settings;
+                let same_settings = Arc::ptr_eq(found, settings) || found == settings;
+                // Our own name is ours alone, should it ever become this one.
+                let shadowed = snapshot.token_server.is_some()
+                    && claims::same_issuer(&settings.issuer, &snapshot.authority.issuer);
+                let has_key = |keys: &PublicKeys| {
+                    keys.find(&token.kid, *algorithm)
+                        .any(|key| key.thumbprint() == thumbprint)
+                };
+                same_settings && !shadowed && trusted.keys.look(has_key).unwrap_or(false)
+            }
+            // What one makes the other never is.
+            (Grounds::Own { .. }, Origin::External(_))
+            | (Grounds::External { .. }, Origin::Registered(_)) => false,
         }
     }
 }

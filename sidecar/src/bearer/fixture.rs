@@ -14,8 +14,8 @@ use super::{Epoch, Judging};
 use crate::admin::Metrics;
 use crate::config::{
     Access, AccessLog, AdminUrl, Authority, BoundTokens, Client, ClientCertificates, Clients,
-    CorsOrigins, Dpop, Drain, Endpoint, Limits, LogSettings, Rate, RouteSettings, SigningSource,
-    Snapshot, TokenServer, UpstreamSettings,
+    CorsOrigins, Dpop, Drain, Endpoint, Issuers, Limits, LogSettings, Rate, RouteSettings,
+    SigningSource, Snapshot, TokenServer, UpstreamSettings,
 };
 use crate::keys::{KeyRing, Material, Secret};
 use crate::policy::Operations;
@@ -91,6 +91,7 @@ pub(crate) fn snapshot() -> Snapshot {
             keys: Arc::clone(&KEYS.ring),
             clients: clients(registered),
         }),
+        issuers: Issuers::default(),
         routes: vec![
             route("/workflowapi", Access::Scopes(vec!["WorkflowApi".into()])),
             route("/public", Access::Public),

@@ -9,9 +9,10 @@ use settings::{Mark, Object, Reading};
 
 use super::client_certificates::ClientCertificatesDraft;
 use super::clients::Registered;
+use super::issuers::{self, IssuerDraft};
 use super::key_files::KeyFiles;
 use super::{
-    AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
+    AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Issuer, Limits, ListenUrl,
     LogSettings, RouteSettings, UpstreamSettings, routes, urls,
 };
 
@@ -29,6 +30,7 @@ pub(super) struct Draft {
     /// `None` with `DisableOpenIddictServer`.
     pub(super) token_server: Option<TokenServerDraft>,
     pub(super) disabled_mark: Mark,
+    pub(super) issuers: Vec<IssuerDraft>,
     pub(super) routes: Vec<RouteSettings>,
     pub(super) upstream: UpstreamSettings,
     pub(super) upstream_mark: Mark,
@@ -66,6 +68,7 @@ impl Draft {
     pub(super) fn read(
         root: &Object<'_>,
         in_code: &[ClientCredential],
+        issuers_in_code: &[Issuer],
         reading: &mut Reading,
     ) -> Self {
         let at = |key: &str| root.value_mark(key).unwrap_or_else(|| root.mark());
@@ -93,6 +96,7 @@ impl Draft {
             dpop: Dpop::read(root, reading),
             token_server: TokenServerDraft::read(root, in_code, reading),
             disabled_mark: at("DisableOpenIddictServer"),
+            issuers: issuers::read(root, issuers_in_code, reading),
             routes: routes::read(root, reading),
             #[cfg(feature = "embedded")]
             engine: (upstream.endpoint == super::Endpoint::Embedded)
