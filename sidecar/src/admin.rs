@@ -3,6 +3,7 @@
 //! In: events that the workers count. Out: plain HTTP for probes and scrapers.
 //! Elsewhere: what makes the process ready (`server`).
 
+mod actions;
 mod counters;
 mod exposition;
 mod guard;

@@ -12,6 +12,7 @@
 mod checks;
 mod client_certificates;
 mod clients;
+mod deny;
 mod dpop;
 mod draft;
 mod edge;

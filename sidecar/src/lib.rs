@@ -27,6 +27,7 @@ pub mod upstream;
 mod worker;
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use config::{ClientCredential, Issuer};
 pub use running::Running;
@@ -42,8 +43,10 @@ pub struct Shared {
     pub tokens: bearer::Cache,
     /// Keeps external issuers' keys up to date.
     pub(crate) issuers: bearer::Refresher,
-    /// Changes beside the configuration that may end a token.
-    pub epoch: bearer::Epoch,
+    /// Counts and announces what may end a token.
+    pub changes: bearer::Changes,
+    /// What was revoked while running, and before.
+    pub revocations: bearer::Revocations,
     /// Proofs of possession that were used.
     pub proofs: bearer::Proofs,
     /// Secrets that have authenticated, and failures by client and address.
@@ -61,12 +64,17 @@ pub struct Shared {
 impl Shared {
     /// Starts with `live`, nothing remembered, nothing counted.
     pub(crate) fn new(live: config::Live) -> Self {
-        let workers = live.snapshot().workers;
+        let snapshot = live.snapshot();
+        let workers = snapshot.workers;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |since| since.as_secs());
+        let revocations = bearer::Revocations::load(&snapshot.data_folder, now);
         Self {
             live,
             tokens: bearer::Cache::new(),
             issuers: bearer::Refresher::default(),
-            epoch: bearer::Epoch::default(),
+            changes: bearer::Changes::default(),
+            revocations,
             proofs: bearer::Proofs::new(),
             secrets: oauth::SecretMemory::new(),
             failures: policy::Failures::new(),

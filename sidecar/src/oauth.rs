@@ -9,9 +9,11 @@ mod binder;
 mod client_auth;
 mod discovery;
 mod form;
+mod introspection;
 mod memory;
 mod mint;
 mod resource;
+mod revocation;
 mod token;
 
 pub use memory::SecretMemory;

@@ -61,6 +61,7 @@ enum Protocol {
     InvalidRequest,
     UnsupportedGrantType,
     InvalidClient,
+    InvalidGrant,
     InvalidScope,
     InvalidTarget,
     TemporarilyUnavailable,
@@ -256,6 +257,10 @@ reasons! {
         "the DPoP proof was used before";
     ProofsTooMany "proofs_too_many" 429 RateLimited TemporarilyUnavailable
         "the client uses more DPoP proofs than can be told apart";
+    TokenRevoked "token_revoked" 401 Unauthorized InvalidToken
+        "the access token was revoked";
+    TokenDenied "token_denied" 401 Unauthorized InvalidToken
+        "the access token is on the deny list";
     NoIssuerTrusted "no_issuer_trusted" 401 Unauthorized InvalidToken
         "no issuer of access tokens is trusted";
     BearerFailuresSpent "bearer_failures_spent" 429 RateLimited InvalidRequest
@@ -302,6 +307,14 @@ reasons! {
         "the resource is unknown";
     SecretFailuresSpent "secret_failures_spent" 429 RateLimited TemporarilyUnavailable
         "too many failed attempts of this client from this address";
+    TokenNotOwn "token_not_own" 400 BadRequest InvalidGrant
+        "the token was issued to another client";
+    TokenMissing "token_missing" 400 BadRequest InvalidRequest
+        "the parameter token is missing";
+    RevocationsFull "revocations_full" 503 UpstreamUnavailable TemporarilyUnavailable
+        "as many revocations as can be are kept already";
+    RevocationNotKept "revocation_not_kept" 503 UpstreamUnavailable TemporarilyUnavailable
+        "the revocation is in force, but cannot be kept over a restart";
     SigningFailed "signing_failed" 500 InternalError ServerError
         "the token could not be signed";
 
@@ -346,6 +359,7 @@ impl Reason {
             Protocol::InvalidRequest
             | Protocol::UnsupportedGrantType
             | Protocol::InvalidClient
+            | Protocol::InvalidGrant
             | Protocol::InvalidScope
             | Protocol::InvalidTarget
             | Protocol::TemporarilyUnavailable
@@ -359,6 +373,7 @@ impl Reason {
         match self.protocol() {
             Protocol::UnsupportedGrantType => "unsupported_grant_type",
             Protocol::InvalidClient => "invalid_client",
+            Protocol::InvalidGrant => "invalid_grant",
             Protocol::InvalidScope => "invalid_scope",
             Protocol::InvalidProof => "invalid_dpop_proof",
             Protocol::UseNonce => "use_dpop_nonce",

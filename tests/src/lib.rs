@@ -25,6 +25,7 @@ pub mod forge;
 pub mod material;
 pub mod process;
 pub mod programs;
+pub mod prover;
 pub mod raw;
 pub mod recorder;
 pub mod secrets;

@@ -191,6 +191,12 @@ pub static ROOT: Keys = Keys {
         )
         .both(),
         Key::new(
+            "Deny",
+            Kind::Object(&clients::DENY),
+            None,
+            "Tokens that are refused though nothing is wrong with them.",
+        ),
+        Key::new(
             "DataFolder",
             Kind::Text,
             Some("data"),

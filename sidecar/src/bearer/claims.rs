@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::Revocable;
 use super::binding::Binding;
 use super::json::{Object, Value};
 use crate::config::{Client, Clients};
@@ -81,6 +82,15 @@ impl Claims {
             binding,
         })
     }
+}
+
+/// Client, id and end of a token of ours.
+pub(super) fn revocable(claims: &Object) -> Option<Revocable> {
+    Some(Revocable {
+        client: text(claims, "client_id").ok()??.into(),
+        token: text(claims, "jti").ok()??.into(),
+        until: time(claims, "exp").ok()??,
+    })
 }
 
 /// Exact, but for the slash after a bare origin, which some clients drop.

@@ -8,13 +8,15 @@
 use std::sync::Arc;
 
 use super::binding::Binding;
-use super::cache::{Grounds, Validated};
-use super::claims::{strings, text, time};
+use super::cache::Validated;
+use super::claims::{same_issuer, strings, text, time};
 use super::json::{Object, Value};
 use super::jws::Compact;
-use super::{Judging, Origin, Principal, TokenId, identity};
-use crate::config::{ClaimPath, IssuerSettings, RequiredClaim, RequiredValue, TrustedIssuer};
-use crate::keys::PublicKeys;
+use super::{Grounds, Judging, Origin, Principal, TokenId, identity};
+use crate::config::{
+    ClaimPath, IssuerSettings, RequiredClaim, RequiredValue, Snapshot, TrustedIssuer,
+};
+use crate::keys::{Algorithm, PublicKeys};
 use crate::refusal::Reason;
 
 /// What stands between a token and the keys of its issuer.
@@ -87,15 +89,38 @@ pub(super) fn validate(
             expires: claims.expires,
         },
         binding: claims.binding,
-    };
-    Ok(Validated {
-        principal: Arc::new(principal),
-        ends,
         grounds: Grounds::External {
             thumbprint,
             algorithm,
         },
+    };
+    Ok(Validated {
+        principal: Arc::new(principal),
+        ends,
     })
+}
+
+/// Whether a token that was good by `settings` and that key still is.
+pub(super) fn stands(
+    settings: &Arc<IssuerSettings>,
+    kid: &str,
+    algorithm: Algorithm,
+    thumbprint: &[u8; 32],
+    snapshot: &Snapshot,
+) -> bool {
+    let Some(trusted) = snapshot.issuers.find(&settings.issuer) else {
+        return false;
+    };
+    let found = &trusted.settings;
+    let same_settings = Arc::ptr_eq(found, settings) || found == settings;
+    // Our own name is ours alone, should it ever become this one.
+    let ours = snapshot.token_server.is_some()
+        && same_issuer(&settings.issuer, &snapshot.authority.issuer);
+    let has_key = |keys: &PublicKeys| {
+        let mut named = keys.find(kid, algorithm);
+        named.any(|key| key.thumbprint() == thumbprint)
+    };
+    same_settings && !ours && trusted.keys.look(has_key).unwrap_or(false)
 }
 
 /// What a good token says.

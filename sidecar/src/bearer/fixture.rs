@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Epoch, Judging};
+use super::{Denials, Epoch, Judging, Revocations};
 use crate::admin::Metrics;
 use crate::config::{
     Access, AccessLog, AdminUrl, Authority, BoundTokens, Client, ClientCertificates, Clients,
@@ -55,6 +55,7 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
         audience: "WorkflowApi".into(),
         token_lifetime: Duration::from_secs(3600),
         bound_tokens: BoundTokens::AsOffered,
+        introspect: false,
     }
 }
 
@@ -125,6 +126,7 @@ pub(crate) fn snapshot() -> Snapshot {
             addresses: Vec::new(),
         },
         ready_requires_upstream: false,
+        deny: Arc::new(Denials::default()),
         data_folder: PathBuf::from("data"),
         workers: 1,
         prepared: crate::gate::Prepared::default(),
@@ -160,11 +162,15 @@ fn limits() -> Limits {
 }
 
 static EPOCH: LazyLock<Epoch> = LazyLock::new(Epoch::default);
+static REVOCATIONS: LazyLock<Revocations> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    Revocations::load(folder.path(), NOW)
+});
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(1));
 
 /// Nothing changes but the snapshot.
 pub(super) fn judging(snapshot: &Snapshot, now: u64) -> Judging<'_> {
-    Judging::of(snapshot, &EPOCH, &METRICS, now)
+    Judging::of(snapshot, &EPOCH, &REVOCATIONS, &METRICS, now)
 }
 
 pub(crate) fn kid() -> &'static str {

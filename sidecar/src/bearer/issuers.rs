@@ -26,7 +26,7 @@ use tokio::sync::Notify;
 
 pub(crate) use refresh::Refresher;
 
-use super::Epoch;
+use super::Changes;
 use crate::config::Way;
 use crate::fetch::{Client, FetchFrom};
 use crate::keys::{Algorithm, PublicKeys};
@@ -178,12 +178,12 @@ impl KeyStore {
         }
     }
 
-    /// The outcome of a fetch. Keys that are new are in force before the epoch tells of them.
-    fn took(&self, answer: Result<ask::Answer, KeysFault>, epoch: &Epoch) -> Option<Duration> {
+    /// The outcome of a fetch. Keys that are new are in force before anyone is told of them.
+    fn took(&self, answer: Result<ask::Answer, KeysFault>, changes: &Changes) -> Option<Duration> {
         match answer {
             Ok(ask::Answer { fresh, life }) => {
                 if let Some(held) = fresh {
-                    self.publish(held, epoch);
+                    self.publish(held, changes);
                 }
                 self.keep();
                 self.succeeded.fetch_add(1, Ordering::Relaxed);
@@ -239,7 +239,7 @@ impl KeyStore {
         }
     }
 
-    fn publish(&self, next: Held, epoch: &Epoch) {
+    fn publish(&self, next: Held, changes: &Changes) {
         let before = self.held.load_full();
         let changed = before
             .as_ref()
@@ -259,7 +259,7 @@ impl KeyStore {
         let keys = next.keys.len();
         self.held.store(Some(Arc::new(next)));
         if changed {
-            epoch.advance();
+            changes.happened();
             tracing::info!(issuer, keys, "the issuer's keys are in force");
         }
     }

@@ -64,6 +64,8 @@ pub struct Client {
     pub token_lifetime: Duration,
     /// What its tokens have to be bound to.
     pub bound_tokens: BoundTokens,
+    /// It may introspect other clients' tokens.
+    pub introspect: bool,
 }
 
 /// What a client's tokens have to be bound to. Tokens that were issued before are not affected.

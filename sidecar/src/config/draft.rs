@@ -13,8 +13,9 @@ use super::issuers::{self, IssuerDraft};
 use super::key_files::KeyFiles;
 use super::{
     AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Issuer, Limits, ListenUrl,
-    LogSettings, RouteSettings, UpstreamSettings, routes, urls,
+    LogSettings, RouteSettings, UpstreamSettings, deny, routes, urls,
 };
+use crate::bearer::Denials;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 /// A [`Snapshot`](super::Snapshot) without its keys, with the places that checks point at.
@@ -49,6 +50,7 @@ pub(super) struct Draft {
     pub(super) admin_url: AdminUrl,
     pub(super) admin_mark: Mark,
     pub(super) ready_requires_upstream: bool,
+    pub(super) deny: Denials,
     pub(super) data_folder: PathBuf,
     pub(super) data_folder_mark: Mark,
     /// `None`: the cores granted.
@@ -121,6 +123,7 @@ impl Draft {
                 .object(reading, "Ready")
                 .bool(reading, "RequireUpstream")
                 .value,
+            deny: deny::read(&root.object(reading, "Deny"), reading),
             data_folder: reading.absolute(&data_folder),
             data_folder_mark: at("DataFolder"),
             workers: workers.map(|workers| workers.value),

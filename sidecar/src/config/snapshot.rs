@@ -59,6 +59,8 @@ pub struct Snapshot {
     pub admin_url: AdminUrl,
     /// `/readyz` follows the engine.
     pub ready_requires_upstream: bool,
+    /// Tokens that are refused though nothing is wrong with them.
+    pub deny: Arc<crate::bearer::Denials>,
     /// Keys and the development certificate.
     pub data_folder: PathBuf,
     /// Runtimes; by default the cores granted.

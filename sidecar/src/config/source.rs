@@ -194,6 +194,7 @@ fn finish(
         drain: draft.drain,
         admin_url: draft.admin_url,
         ready_requires_upstream: draft.ready_requires_upstream,
+        deny: Arc::new(draft.deny),
         data_folder: draft.data_folder,
         workers: draft.workers.unwrap_or_else(cores_granted),
         prepared: crate::gate::Prepared::default(),

@@ -1,5 +1,7 @@
 //! From a file to a snapshot, or to the fault that says why not.
 
+mod bound_tokens;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use http::{HeaderValue, Method};
 use super::canonical::Canonical;
 use super::serve::Asked;
 use super::{Admitted, CanonicalRequest, possession};
-use crate::bearer::{self, Judging, Principal, Scheme};
+use crate::bearer::{self, Judging, Leash, Principal, Scheme};
 use crate::body::{Arriving, RequestBody};
 use crate::config::{Access, RouteSettings};
 use crate::policy::{self, Source};
@@ -46,8 +46,11 @@ pub(super) fn admit(
         let (operation, snapshot) = (canonical.operation, asked.snapshot);
         policy::authorise(principal, route, operation, snapshot)?;
     }
-    let body =
+    let mut body =
         RequestBody::new(incoming, &asked.snapshot.limits).map_err(|_| Reason::BodyTooLarge)?;
+    if let (RequestBody::Stream(stream), Some(principal)) = (&mut body, &principal) {
+        stream.hold_by(Leash::new(&asked.worker.shared, principal));
+    }
     Ok(Admitted {
         request: CanonicalRequest {
             head: canonical.head,

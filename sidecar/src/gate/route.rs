@@ -15,6 +15,8 @@ pub(super) enum Route {
     /// Protected resource metadata (RFC 9728).
     Resource,
     Token,
+    Introspection,
+    Revocation,
     /// A configured route, by its place in the snapshot.
     Forward(usize),
     Unknown,
@@ -46,6 +48,8 @@ const SERVER: &str = "/.well-known/oauth-authorization-server";
 const JWKS: &str = "/.well-known/jwks";
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 const TOKEN: &str = "/connect/token";
+const INTROSPECTION: &str = "/connect/introspect";
+const REVOCATION: &str = "/connect/revoke";
 
 impl Table {
     pub(super) fn new(snapshot: &Snapshot) -> Self {
@@ -69,6 +73,8 @@ impl Table {
             (JWKS, Route::Jwks),
             (RESOURCE, Route::Resource),
             (TOKEN, Route::Token),
+            (INTROSPECTION, Route::Introspection),
+            (REVOCATION, Route::Revocation),
         ] {
             add(format!("{base}{path}"), route);
         }
@@ -120,9 +126,7 @@ impl Table {
                 .prefixes
                 .iter()
                 .any(|prefix| prefix.index == index && prefix.workflow_api),
-            Route::Discovery | Route::Jwks | Route::Resource | Route::Token | Route::Unknown => {
-                false
-            }
+            _ => false,
         }
     }
 }

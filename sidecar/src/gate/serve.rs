@@ -22,6 +22,7 @@ use super::route::Route;
 use super::{log, trace};
 use crate::Worker;
 use crate::admin::{ClientLabel, Counters, RouteLabel};
+use crate::bearer::{Judging, Leash};
 use crate::body::{Arriving, ResponseBody};
 use crate::config::Snapshot;
 use crate::listener::Connection;
@@ -143,7 +144,13 @@ async fn stages(
     let published = &ready.published;
     let route = match canonical.route {
         // With the token side off its paths lead nowhere.
-        Route::Discovery | Route::Jwks | Route::Token if snapshot.token_server.is_none() => {
+        Route::Discovery
+        | Route::Jwks
+        | Route::Token
+        | Route::Introspection
+        | Route::Revocation
+            if snapshot.token_server.is_none() =>
+        {
             Route::Unknown
         }
         route => route,
@@ -163,12 +170,23 @@ async fn stages(
             asked.oauth_form = true;
             token(asked, ready, canonical, incoming).await
         }
+        Route::Introspection | Route::Revocation => {
+            asked.oauth_form = true;
+            // Boxed: rare, and every connection would have room for it.
+            Box::pin(about_token(asked, ready, route, canonical, incoming)).await
+        }
         Route::Forward(index) => {
             let route = snapshot.routes.get(index).ok_or(Reason::RouteUnknown)?;
             let admitted = admit(asked, canonical, incoming, route, request_id.clone())?;
+            let principal = admitted.principal.clone();
             // Boxed: hyper keeps room for the whole future in every connection, and this one is
             // 11 KiB that an idle connection would hold for nothing.
-            Box::pin(asked.worker.upstream.forward(admitted, asked.counters)).await
+            let answer = Box::pin(asked.worker.upstream.forward(admitted, asked.counters)).await;
+            Ok(match principal {
+                Some(principal) => answer?
+                    .map(|body| body.held_by(|| Leash::new(&asked.worker.shared, &principal))),
+                None => answer?,
+            })
         }
         Route::Unknown => Err(Reason::RouteUnknown.into()),
     }
@@ -180,7 +198,40 @@ async fn token(
     canonical: Canonical,
     incoming: Arriving,
 ) -> Result<Response<ResponseBody>, Refusal> {
-    let exchange = oauth::Exchange {
+    let exchange = exchange(asked, ready, &canonical);
+    let answer = exchange.answer(&canonical.head, incoming).await;
+    asked.counters.token(oauth::outcome(&answer));
+    answer
+}
+
+/// Introspection and revocation.
+async fn about_token(
+    asked: &Asked<'_>,
+    ready: &Ready,
+    route: Route,
+    canonical: Canonical,
+    incoming: Arriving,
+) -> Result<Response<ResponseBody>, Refusal> {
+    let shared = &asked.worker.shared;
+    let exchange = exchange(asked, ready, &canonical);
+    if route == Route::Revocation {
+        let (revocations, changes) = (&shared.revocations, &shared.changes);
+        return exchange
+            .revoke(&canonical.head, incoming, revocations, changes)
+            .await;
+    }
+    let judging = Judging::new(shared, asked.snapshot, asked.unix_time);
+    exchange
+        .introspect(&canonical.head, incoming, &judging)
+        .await
+}
+
+fn exchange<'a>(
+    asked: &'a Asked<'_>,
+    ready: &'a Ready,
+    canonical: &'a Canonical,
+) -> oauth::Exchange<'a> {
+    oauth::Exchange {
         snapshot: asked.snapshot,
         resource: ready.published.resource_id(),
         memory: &asked.worker.shared.secrets,
@@ -190,17 +241,14 @@ async fn token(
         address: asked.connection.peer.ip(),
         arrived: asked.arrived,
         unix_time: asked.unix_time,
-    };
-    let answer = exchange.answer(&canonical.head, incoming).await;
-    asked.counters.token(oauth::outcome(&answer));
-    answer
+    }
 }
 
 fn label(asked: &Asked<'_>, route: Route) -> RouteLabel {
     match route {
         Route::Discovery | Route::Resource => RouteLabel::DISCOVERY,
         Route::Jwks => RouteLabel::JWKS,
-        Route::Token => RouteLabel::TOKEN,
+        Route::Token | Route::Introspection | Route::Revocation => RouteLabel::TOKEN,
         Route::Forward(index) => match asked.snapshot.routes.get(index) {
             Some(route) => asked.worker.shared.metrics.route_label(&route.prefix),
             None => RouteLabel::OTHER,

@@ -31,6 +31,8 @@ pub(crate) struct Published {
 struct Server<'a> {
     issuer: &'a str,
     token_endpoint: String,
+    introspection_endpoint: String,
+    revocation_endpoint: String,
     jwks_uri: String,
     grant_types_supported: [&'static str; 1],
     /// No authorization endpoint, so no response type; OIDC does not allow an empty list.
@@ -39,6 +41,8 @@ struct Server<'a> {
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: [&'static str; 1],
     token_endpoint_auth_methods_supported: [&'static str; 2],
+    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    revocation_endpoint_auth_methods_supported: [&'static str; 2],
     /// RFC 9449 §5.1.
     dpop_signing_alg_values_supported: Vec<&'static str>,
     /// RFC 8705 §3.3; there are no other endpoints for it, so no `mtls_endpoint_aliases`.
@@ -94,16 +98,21 @@ impl Published {
             dpop_signing_alg_values_supported: algorithms.clone(),
             dpop_bound_access_tokens_required: snapshot.dpop.required,
         };
+        let methods = ["client_secret_basic", "client_secret_post"];
         let server = Server {
             issuer,
             token_endpoint: format!("{base}/connect/token"),
+            introspection_endpoint: format!("{base}/connect/introspect"),
+            revocation_endpoint: format!("{base}/connect/revoke"),
             jwks_uri: format!("{base}/.well-known/jwks"),
             grant_types_supported: ["client_credentials"],
             response_types_supported: ["none"],
             scopes_supported: scopes,
             subject_types_supported: ["public"],
             id_token_signing_alg_values_supported: ["RS256"],
-            token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+            token_endpoint_auth_methods_supported: methods,
+            introspection_endpoint_auth_methods_supported: methods,
+            revocation_endpoint_auth_methods_supported: methods,
             dpop_signing_alg_values_supported: algorithms,
             tls_client_certificate_bound_access_tokens: certificates,
             claims_supported: [

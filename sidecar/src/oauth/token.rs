@@ -4,6 +4,7 @@
 //! is kept out of caches (RFC 6749 §5.1).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -62,13 +63,36 @@ impl Exchange<'_> {
     where
         B: Body<Data = Bytes>,
     {
+        let body = self.posted(head, body).await?;
+        let form = Form::parse(&body)?;
+        self.grant(head, &form)
+    }
+
+    /// The body of a request that has to be a form.
+    pub(super) async fn posted<B>(&self, head: &Parts, body: B) -> Result<Bytes, Refusal>
+    where
+        B: Body<Data = Bytes>,
+    {
         if head.method != Method::POST {
             return Err(Refusal::new(Reason::MethodNotAllowed).allows("POST"));
         }
         let deadline = self.snapshot.limits.form_body;
-        let body = form::read(&head.headers, body, deadline).await?;
-        let form = Form::parse(&body)?;
-        self.grant(head, &form)
+        form::read(&head.headers, body, deadline).await
+    }
+
+    /// The client, if it proves that it is one.
+    pub(super) fn client(&self, head: &Parts, form: &Form<'_>) -> Result<&Arc<Client>, Refusal> {
+        let server = self.snapshot.token_server.as_ref();
+        let server = server.ok_or(Reason::RouteUnknown)?;
+        let credentials = credentials(&head.headers, form)?;
+        let attempt = Attempt {
+            address: self.address,
+            budget: self.snapshot.limits.secret_failures,
+            arrived: self.arrived,
+            now: UNIX_EPOCH + Duration::from_secs(self.unix_time),
+        };
+        self.memory
+            .authenticate(&credentials, &server.clients, &attempt)
     }
 
     fn grant(&self, head: &Parts, form: &Form<'_>) -> Result<Response<ResponseBody>, Refusal> {
@@ -79,16 +103,7 @@ impl Exchange<'_> {
             Some("client_credentials") => {}
             Some(_) => return Err(Reason::GrantTypeUnsupported.into()),
         }
-        let credentials = credentials(&head.headers, form)?;
-        let attempt = Attempt {
-            address: self.address,
-            budget: self.snapshot.limits.secret_failures,
-            arrived: self.arrived,
-            now: UNIX_EPOCH + Duration::from_secs(self.unix_time),
-        };
-        let client = self
-            .memory
-            .authenticate(&credentials, &server.clients, &attempt)?;
+        let client = self.client(head, form)?;
         resource::check(&form.resource, self.resource)?;
         let scope = scope(form.scope.as_deref(), client)?;
         // Last: a request that is refused uses no proof up.
@@ -150,8 +165,12 @@ fn scope(asked: Option<&str>, client: &Client) -> Result<String, Reason> {
 }
 
 fn response(granted: &Granted<'_>) -> Response<ResponseBody> {
-    let json = serde_json::to_vec(granted).expect("strings and a number are JSON");
-    let mut response = Response::new(ResponseBody::Full(Bytes::from(json)));
+    json(serde_json::to_vec(granted).expect("strings and a number are JSON"))
+}
+
+/// A JSON answer that no cache may keep.
+pub(super) fn json(body: Vec<u8>) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Full(Bytes::from(body)));
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

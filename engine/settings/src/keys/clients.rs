@@ -119,8 +119,7 @@ static CLIENT: Keys = Keys {
             Kind::Bool,
             Some("false"),
             "Whether the client may introspect other clients' tokens.",
-        )
-        .later(),
+        ),
         Key::new(
             "BindIdentity",
             Kind::Anything,
@@ -176,6 +175,56 @@ static SECRET: Keys = Keys {
             Kind::Text,
             None,
             "RFC 3339 time after which the secret is not good any more.",
+        )
+        .public(),
+    ],
+};
+
+pub(super) static DENY: Keys = Keys {
+    owner: Owner::Ours,
+    keys: &[
+        Key::new(
+            "Entries",
+            Kind::List(&Kind::Object(&DENIAL)),
+            None,
+            "Each refuses the tokens that have everything it names.",
+        ),
+        Key::new(
+            "File",
+            Kind::Text,
+            None,
+            "A JSON array of such entries, watched: what replicas share.",
+        )
+        .public(),
+    ],
+};
+
+static DENIAL: Keys = Keys {
+    owner: Owner::Ours,
+    keys: &[
+        Key::new("Token", Kind::Text, None, "Id of one token (`jti`).").public(),
+        Key::new("Client", Kind::Text, None, "Client that it was issued to.").public(),
+        Key::new("Subject", Kind::Text, None, "Subject that it speaks of.").public(),
+        Key::new(
+            "Key",
+            Kind::Text,
+            None,
+            "Id of the key that signed it (`kid`).",
+        )
+        .public(),
+        Key::new("Issuer", Kind::Text, None, "Issuer. Without it: any.").public(),
+        Key::new(
+            "IssuedBefore",
+            Kind::Text,
+            None,
+            "RFC 3339 time; tokens issued before it, and those that do not say when.",
+        )
+        .public(),
+        Key::new(
+            "Until",
+            Kind::Text,
+            None,
+            "RFC 3339 time at which the entry itself ends.",
         )
         .public(),
     ],

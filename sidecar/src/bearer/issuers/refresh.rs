@@ -134,7 +134,7 @@ async fn keep(store: Arc<KeyStore>, shared: Arc<Shared>) {
             asked = Some(Instant::now());
         }
         let fetched = fetch(&store, &mut found).await;
-        let life = store.took(fetched, &shared.epoch);
+        let life = store.took(fetched, &shared.changes);
         // Who asked meanwhile has been served; who still misses a key asks again.
         tokio::select! {
             biased;

@@ -114,6 +114,7 @@ impl ClientCredential {
             audience: self.audience.as_str().into(),
             token_lifetime,
             bound_tokens: self.bound_tokens,
+            introspect: false,
         }
     }
 }

@@ -110,6 +110,7 @@ fn read_client(
         audience: audience.map_or(WORKFLOW_API.into(), |text| text.value.into()),
         token_lifetime: lifetime.map_or(default_lifetime, |lifetime| lifetime.value),
         bound_tokens,
+        introspect: object.bool(reading, "Introspect").value,
     };
     Some((client, id.mark, sample))
 }
