@@ -48,10 +48,8 @@ pub(super) fn check(draft: &Draft, reading: &mut Reading) {
     own_name(draft, reading);
     match &draft.token_server {
         // What other issuers will let in is theirs to say.
-        _ if !draft.issuers.is_empty() => {}
+        _ if draft.issuers_faulty || !draft.issuers.is_empty() => {}
         Some(token_server) => someone_passes(token_server, &draft.routes, reading),
-        // A faulty issuer is reported; another fault about it would mislead.
-        None if reading.faults.has_errors() => {}
         None => reading.faults.push(
             Fault::error(draft.disabled_mark, "nobody could ever be let in")
                 .label("the token side is off, and no other issuer is trusted")

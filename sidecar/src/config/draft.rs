@@ -32,6 +32,8 @@ pub(super) struct Draft {
     pub(super) token_server: Option<TokenServerDraft>,
     pub(super) disabled_mark: Mark,
     pub(super) issuers: Vec<IssuerDraft>,
+    /// There are more, with faults.
+    pub(super) issuers_faulty: bool,
     pub(super) routes: Vec<RouteSettings>,
     pub(super) upstream: UpstreamSettings,
     pub(super) upstream_mark: Mark,
@@ -88,6 +90,7 @@ impl Draft {
         let data_folder = root.text(reading, "DataFolder");
         let data_folder = data_folder.map_or("data".to_owned(), |text| text.value);
         let workers = root.optional_integer(reading, "Workers");
+        let (issuers, issuers_faulty) = issuers::read(root, issuers_in_code, reading);
         Self {
             listen_mark: at("Url"),
             allow_plain_http: root.bool(reading, "AllowPlainHttp").value,
@@ -98,7 +101,8 @@ impl Draft {
             dpop: Dpop::read(root, reading),
             token_server: TokenServerDraft::read(root, in_code, reading),
             disabled_mark: at("DisableOpenIddictServer"),
-            issuers: issuers::read(root, issuers_in_code, reading),
+            issuers,
+            issuers_faulty,
             routes: routes::read(root, reading),
             #[cfg(feature = "embedded")]
             engine: (upstream.endpoint == super::Endpoint::Embedded)

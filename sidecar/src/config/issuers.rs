@@ -95,16 +95,19 @@ pub(crate) enum Way {
     Uri(Source),
 }
 
-/// Every issuer of the file that is faultless as far as it goes, then those of code.
+/// Every issuer of the file that is faultless as far as it goes, then those of code; and whether
+/// there are others, whose faults were found.
 pub(super) fn read(
     root: &Object<'_>,
     in_code: &[Issuer],
     reading: &mut Reading,
-) -> Vec<IssuerDraft> {
+) -> (Vec<IssuerDraft>, bool) {
     let mut drafts: Vec<IssuerDraft> = Vec::new();
+    let mut faulty = false;
     for object in root.objects(reading, "Issuers") {
         let raw = Raw::read(&object, reading);
         let Some(draft) = raw.validate(reading) else {
+            faulty = true;
             continue;
         };
         let twin = drafts
@@ -135,12 +138,13 @@ pub(super) fn read(
             continue;
         }
         let Some(draft) = issuer.raw().validate(reading) else {
+            faulty = true;
             continue;
         };
         drafts.retain(|other| other.settings.issuer != draft.settings.issuer);
         drafts.push(draft);
     }
-    drafts
+    (drafts, faulty)
 }
 
 pub(super) use load::load;
