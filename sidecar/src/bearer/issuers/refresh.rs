@@ -224,6 +224,31 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn tokens_that_ask_are_heard_once_in_ten_seconds() {
+        let store = super::super::tests::store(None, None);
+        let begin = Instant::now();
+        let hour = begin + Duration::from_secs(3600);
+        // The first at once.
+        store.want();
+        assert!(due(&store, hour, None).await);
+        assert_eq!(begin.elapsed(), Duration::ZERO);
+        // Until the fetch has ended nobody else is heard, then the next, after the gap.
+        store.want();
+        store.wanted.store(false, Ordering::Release);
+        store.want();
+        store.want();
+        assert!(due(&store, hour, Some(begin)).await);
+        assert_eq!(begin.elapsed(), ASKED_GAP);
+        // A fetch that is due anyway is not put off, and does not count.
+        store.wanted.store(false, Ordering::Release);
+        store.want();
+        let soon = Instant::now() + Duration::from_secs(1);
+        assert!(!due(&store, soon, Some(Instant::now())).await);
+        assert!(!due(&store, hour, None).await);
+        assert_eq!(Instant::now(), hour);
+    }
+
     #[test]
     fn an_issuer_that_is_down_is_asked_less_and_less_often() {
         let waits: Vec<_> = (1..=9).map(|n| retry_after(n, 0.0).as_millis()).collect();
