@@ -44,7 +44,7 @@ use crate::Shared;
 use crate::admin::{ClientLabel, Metrics};
 use crate::config::{Client, IssuerSettings, Snapshot, TokenServer};
 use crate::keys::Algorithm;
-use crate::policy::Operations;
+use crate::policy::{Caller, Operations};
 use crate::refusal::Reason;
 use claims::Claims;
 use epoch::{Epoch, Stamp};
@@ -70,6 +70,8 @@ pub struct Principal {
     /// Header values for the engine, made once: client, subject, scopes.
     pub(crate) identity: [HeaderValue; 3],
     pub(crate) label: ClientLabel,
+    /// Whose rate its requests count against.
+    pub(crate) caller: Caller,
     grounds: Grounds,
 }
 
@@ -156,6 +158,7 @@ impl Principal {
         Self {
             label: metrics.client_label(&client.id),
             grounds,
+            caller: Caller::client(issuer, &client.id),
             client_id: Arc::clone(&client.id),
             operations: client.operations,
             origin: Origin::Registered(client),

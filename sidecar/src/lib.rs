@@ -55,6 +55,8 @@ pub struct Shared {
     pub failures: policy::Failures,
     /// Answers that are held back.
     pub pauses: gate::Pauses,
+    /// What each client may still ask for.
+    pub rates: policy::Rates,
     /// One set of counters for each worker.
     pub metrics: admin::Metrics,
     /// What probes are told.
@@ -79,6 +81,7 @@ impl Shared {
             secrets: oauth::SecretMemory::new(),
             failures: policy::Failures::new(),
             pauses: gate::Pauses::default(),
+            rates: policy::Rates::default(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),
         }

@@ -6,13 +6,16 @@
 
 mod failures;
 mod operations;
+mod rates;
 
 use workflow_api::{Id, Operation};
 
 pub use failures::Failures;
 pub use operations::{Operations, UnknownOperation};
+pub use rates::Rates;
 
 pub(crate) use failures::{Budgets, Source};
+pub(crate) use rates::Caller;
 
 use crate::bearer::{Origin, Principal};
 use crate::config::{Access, RouteSettings, Snapshot};

@@ -274,6 +274,11 @@ reasons! {
     UserApiBlocked "user_api_blocked" 403 Forbidden InvalidRequest
         "the user operations are switched off";
 
+    ClientRateExceeded "client_rate_exceeded" 429 RateLimited InvalidRequest
+        "the client makes more requests than it may";
+    RouteRateExceeded "route_rate_exceeded" 429 RateLimited InvalidRequest
+        "more requests are made on this route than may be";
+
     // The token endpoint.
     FormMediaTypeWrong "form_media_type_wrong" 400 BadRequest InvalidRequest
         "the body must be application/x-www-form-urlencoded";
@@ -315,6 +320,8 @@ reasons! {
         "as many revocations as can be are kept already";
     RevocationNotKept "revocation_not_kept" 503 UpstreamUnavailable TemporarilyUnavailable
         "the revocation is in force, but cannot be kept over a restart";
+    TokenRateExceeded "token_rate_exceeded" 429 RateLimited TemporarilyUnavailable
+        "the client asks for more tokens than it may";
     SigningFailed "signing_failed" 500 InternalError ServerError
         "the token could not be signed";
 

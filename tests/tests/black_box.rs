@@ -19,6 +19,7 @@ mod expense_claim;
 mod forwarding;
 mod harness;
 mod life_cycle;
+mod limits;
 mod readme;
 mod reload;
 mod request_forms;

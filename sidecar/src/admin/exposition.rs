@@ -49,6 +49,7 @@ impl Collector for Everything {
         requests(&mut writer, &self.0)?;
         refusals(&mut writer, workers)?;
         tokens(&mut writer, workers)?;
+        memories(&mut writer, &self.0)?;
         connections(&mut writer, workers)?;
         upstream(&mut writer, workers)?;
         issuers(&mut writer, &self.0)?;
@@ -163,6 +164,34 @@ fn issuers(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
         "issuer_fetches",
         "Attempts to fetch an external issuer's keys",
         fetches,
+    )
+}
+
+/// The sizes of what outlives a request; each is bounded.
+fn memories(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
+    let count = |kept: usize| i64::try_from(kept).unwrap_or(i64::MAX);
+    let (revoked, entries) = shared.revocations.listed();
+    let denied = entries.len() + shared.live.snapshot().deny.entries().len();
+    writer.gauge(
+        "tokens_known",
+        "Validated tokens that are remembered",
+        count(shared.tokens.len()),
+    )?;
+    writer.gauge(
+        "tokens_revoked",
+        "Tokens that were revoked and are not over yet",
+        count(revoked),
+    )?;
+    writer.gauge("deny_entries", "Entries of the deny list", count(denied))?;
+    writer.gauge(
+        "failure_budgets",
+        "Addresses whose budget of bearer failures is not whole",
+        count(shared.failures.kept()),
+    )?;
+    writer.gauge(
+        "rate_budgets",
+        "Budgets of requests that are not whole",
+        count(shared.rates.kept()),
     )
 }
 

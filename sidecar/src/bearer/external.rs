@@ -17,6 +17,7 @@ use crate::config::{
     ClaimPath, IssuerSettings, RequiredClaim, RequiredValue, Snapshot, TrustedIssuer,
 };
 use crate::keys::{Algorithm, PublicKeys};
+use crate::policy::Caller;
 use crate::refusal::Reason;
 
 /// What stands between a token and the keys of its issuer.
@@ -74,6 +75,7 @@ pub(super) fn validate(
     let claims = Claims::check(claims, settings, judging.now)?;
     let ends = claims.expires.saturating_add(settings.clock_skew);
     let principal = Principal {
+        caller: Caller::client(&settings.issuer, &claims.client_id),
         label: judging.metrics.client_label(&claims.client_id),
         identity: identity(&claims.client_id, &claims.subject, &claims.scopes),
         origin: Origin::External(Arc::clone(settings)),

@@ -56,6 +56,7 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
         token_lifetime: Duration::from_secs(3600),
         bound_tokens: BoundTokens::AsOffered,
         introspect: false,
+        rate: None,
     }
 }
 
@@ -76,6 +77,7 @@ pub(crate) fn snapshot() -> Snapshot {
         methods: Vec::new(),
         access,
         workflow_api: prefix == "/workflowapi",
+        rate: None,
     };
     Snapshot {
         generation: 1,
@@ -158,6 +160,8 @@ fn limits() -> Limits {
             per_second: 500,
             burst: 2000,
         },
+        token_requests: None,
+        requests: None,
     }
 }
 

@@ -18,6 +18,7 @@ pub use in_code::ClientCredential;
 
 pub(super) use registered::Registered;
 
+use super::Rate;
 use crate::keys::Secret;
 use crate::policy::Operations;
 
@@ -66,6 +67,8 @@ pub struct Client {
     pub bound_tokens: BoundTokens,
     /// It may introspect other clients' tokens.
     pub introspect: bool,
+    /// Requests that it may make; `None`: as many as all may.
+    pub rate: Option<Rate>,
 }
 
 /// What a client's tokens have to be bound to. Tokens that were issued before are not affected.

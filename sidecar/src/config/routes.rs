@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use settings::scalar::Rate;
 use settings::{Either, Fault, Object, Reading, Text};
 
 use super::urls::plain_path;
@@ -24,6 +25,8 @@ pub struct RouteSettings {
     pub access: Access,
     /// The Workflow API, whose operations are judged one by one.
     pub workflow_api: bool,
+    /// Requests that each client may make on it.
+    pub rate: Option<Rate>,
 }
 
 /// What it takes to pass.
@@ -42,6 +45,7 @@ impl RouteSettings {
             methods: Vec::new(),
             access: Access::Scopes(vec![SCOPE.into()]),
             workflow_api: true,
+            rate: None,
         }
     }
 
@@ -62,6 +66,7 @@ impl RouteSettings {
             prefix: path.into(),
             methods,
             access,
+            rate: object.optional_rate(reading, "Rate").map(|rate| rate.value),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! From a canonical request on a configured route to an [`Admitted`], or a refusal.
 //!
-//! known token ─▶ (else) failure budget ─▶ full validation ─▶ scopes and operation ─▶ body's length
+//! known token ─▶ (else) failure budget ─▶ full validation ─▶ scopes and operation ─▶ rates ─▶
+//! body's length
 
 use std::sync::Arc;
 
@@ -46,6 +47,10 @@ pub(super) fn admit(
         let (operation, snapshot) = (canonical.operation, asked.snapshot);
         policy::authorise(principal, route, operation, snapshot)?;
     }
+    let source = Source::from(asked.connection.peer.ip());
+    let (limits, arrived) = (&asked.snapshot.limits, asked.arrived);
+    let rates = &asked.worker.shared.rates;
+    rates.request(principal.as_deref(), source, route, limits, arrived)?;
     let mut body =
         RequestBody::new(incoming, &asked.snapshot.limits).map_err(|_| Reason::BodyTooLarge)?;
     if let (RequestBody::Stream(stream), Some(principal)) = (&mut body, &principal) {

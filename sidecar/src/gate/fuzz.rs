@@ -12,6 +12,7 @@ fn table() -> Table {
         methods: Vec::new(),
         access: Access::Public,
         workflow_api: prefix == "/workflowapi",
+        rate: None,
     };
     let routes = [
         route("/workflowapi"),

@@ -235,6 +235,7 @@ fn exchange<'a>(
         snapshot: asked.snapshot,
         resource: ready.published.resource_id(),
         memory: &asked.worker.shared.secrets,
+        rates: &asked.worker.shared.rates,
         proofs: &asked.worker.shared.proofs,
         certificate: asked.connection.certificate().map(|one| &**one),
         path: canonical.sent.path(),

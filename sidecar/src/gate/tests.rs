@@ -16,6 +16,7 @@ fn table_with(base: &str, public: &str) -> Table {
         methods: Vec::new(),
         access: Access::Public,
         workflow_api: prefix == "/workflowapi",
+        rate: None,
     };
     Table::of(
         base,

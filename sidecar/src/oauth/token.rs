@@ -25,6 +25,7 @@ use crate::bearer::Proofs;
 use crate::body::ResponseBody;
 use crate::config::{Client, Snapshot};
 use crate::listener::ClientCertificate;
+use crate::policy::Rates;
 use crate::refusal::{DPOP_NONCE, Reason, Refusal};
 
 /// What a token request is judged by.
@@ -33,6 +34,7 @@ pub(crate) struct Exchange<'a> {
     /// The one `resource` that is known.
     pub(crate) resource: &'a str,
     pub(crate) memory: &'a SecretMemory,
+    pub(crate) rates: &'a Rates,
     pub(crate) proofs: &'a Proofs,
     /// Of the connection.
     pub(crate) certificate: Option<&'a ClientCertificate>,
@@ -104,6 +106,9 @@ impl Exchange<'_> {
             Some(_) => return Err(Reason::GrantTypeUnsupported.into()),
         }
         let client = self.client(head, form)?;
+        let (issuer, limits) = (&self.snapshot.authority.issuer, &self.snapshot.limits);
+        // After it has proved who it is: nobody can use up another's.
+        self.rates.token(client, issuer, limits, self.arrived)?;
         resource::check(&form.resource, self.resource)?;
         let scope = scope(form.scope.as_deref(), client)?;
         // Last: a request that is refused uses no proof up.
@@ -115,7 +120,6 @@ impl Exchange<'_> {
             now: self.unix_time,
         };
         let (binding, next_nonce) = bound.binding(head, client, false)?;
-        let issuer = &self.snapshot.authority.issuer;
         let token = mint(
             &server.keys,
             issuer,
@@ -192,7 +196,7 @@ pub(crate) fn outcome(answer: &Result<Response<ResponseBody>, Refusal>) -> Token
         | Reason::ClientCredentialsWrong => TokenOutcome::InvalidClient,
         Reason::ScopeUnknown => TokenOutcome::InvalidScope,
         Reason::ResourceUnknown | Reason::ResourceMalformed => TokenOutcome::InvalidTarget,
-        Reason::SecretFailuresSpent => TokenOutcome::TooManyFailures,
+        Reason::SecretFailuresSpent | Reason::TokenRateExceeded => TokenOutcome::TooManyFailures,
         Reason::FormTooLarge => TokenOutcome::BodyTooLarge,
         Reason::MethodNotAllowed => TokenOutcome::MethodNotAllowed,
         other if other.status().is_server_error() => TokenOutcome::ServerError,

@@ -136,11 +136,10 @@ static CLIENT: Keys = Keys {
         .later(),
         Key::new(
             "Rate",
-            Kind::Anything,
+            Kind::Rate,
             None,
-            "Requests that the client may make.",
-        )
-        .later(),
+            "Requests that the client may make. Without it: `Limits.Requests`.",
+        ),
         Key::new(
             "Jwks",
             Kind::Anything,

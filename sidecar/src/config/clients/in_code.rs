@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use settings::scalar::Rate;
 use settings::{Fault, Reading};
 
 use super::{BoundTokens, Client, LIFETIME, SAMPLE_SECRET, WORKFLOW_API, is_credential, is_scope};
@@ -20,6 +21,8 @@ pub struct ClientCredential {
     audience: String,
     token_lifetime: Option<Duration>,
     bound_tokens: BoundTokens,
+    introspect: bool,
+    rate: Option<Rate>,
     empty_secret: bool,
     pub(super) sample_secret: bool,
 }
@@ -36,6 +39,8 @@ impl ClientCredential {
             audience: WORKFLOW_API.to_owned(),
             token_lifetime: None,
             bound_tokens: BoundTokens::AsOffered,
+            introspect: false,
+            rate: None,
             empty_secret: !is_credential(secret),
             sample_secret: secret == SAMPLE_SECRET,
         }
@@ -73,6 +78,20 @@ impl ClientCredential {
     #[must_use]
     pub fn bound_tokens(mut self, bound_tokens: BoundTokens) -> Self {
         self.bound_tokens = bound_tokens;
+        self
+    }
+
+    /// Lets it introspect other clients' tokens.
+    #[must_use]
+    pub fn introspect(mut self, introspect: bool) -> Self {
+        self.introspect = introspect;
+        self
+    }
+
+    /// Requests that it may make.
+    #[must_use]
+    pub fn rate(mut self, rate: Rate) -> Self {
+        self.rate = Some(rate);
         self
     }
 
@@ -114,7 +133,8 @@ impl ClientCredential {
             audience: self.audience.as_str().into(),
             token_lifetime,
             bound_tokens: self.bound_tokens,
-            introspect: false,
+            introspect: self.introspect,
+            rate: self.rate,
         }
     }
 }

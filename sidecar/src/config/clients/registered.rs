@@ -111,6 +111,7 @@ fn read_client(
         token_lifetime: lifetime.map_or(default_lifetime, |lifetime| lifetime.value),
         bound_tokens,
         introspect: object.bool(reading, "Introspect").value,
+        rate: object.optional_rate(reading, "Rate").map(|rate| rate.value),
     };
     Some((client, id.mark, sample))
 }
