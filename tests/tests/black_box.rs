@@ -18,6 +18,7 @@ mod discovery;
 mod expense_claim;
 mod forwarding;
 mod harness;
+mod issuers;
 mod life_cycle;
 mod limits;
 mod readme;
