@@ -16,6 +16,7 @@ mod deny;
 mod dpop;
 mod draft;
 mod edge;
+mod issuers;
 mod key_files;
 mod live;
 mod proxies;
@@ -30,6 +31,8 @@ mod watch;
 
 #[cfg(fuzzing)]
 pub mod fuzz;
+pub(crate) use issuers::Way;
+
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +44,10 @@ pub use clients::{AuthMethod, BoundTokens, Client, ClientCredential, Clients, Me
 pub use deny::Deny;
 pub use dpop::{Dpop, NonceDemand};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
+pub use issuers::{
+    ClaimMappings, ClaimPath, Issuer, IssuerSettings, Issuers, PathFault, RequiredClaim,
+    RequiredValue, TrustedIssuer,
+};
 pub use key_files::{CertificateSource, SigningSource};
 pub use live::{Live, ReloadStatus};
 pub use proxies::TrustedProxies;

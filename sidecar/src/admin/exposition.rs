@@ -12,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::counters::{BOUNDS_MICROS, CLASSES, Counters, Histogram, Plain, unix_seconds};
 use super::health::Stage;
+use super::issuers::by_name;
 use super::labels::{ConnectionLimit, Label, TokenOutcome, UpstreamOutcome};
 use super::process;
 use crate::Shared;
@@ -53,6 +54,7 @@ impl Collector for Everything {
         memories(&mut writer, &self.0)?;
         connections(&mut writer, workers)?;
         upstream(&mut writer, workers)?;
+        issuers(&mut writer, &self.0)?;
         process_wide(&mut writer, &self.0)
     }
 }
@@ -144,6 +146,40 @@ fn tokens(writer: &mut Writer<'_>, workers: &[Counters]) -> fmt::Result {
     )
 }
 
+fn issuers(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
+    let snapshot = shared.live.snapshot();
+    let issuers = by_name(&snapshot);
+    if issuers.is_empty() {
+        return Ok(());
+    }
+    let mut keys = Vec::new();
+    let mut fetched = Vec::new();
+    for (name, standing) in &issuers {
+        keys.push((vec![("issuer", *name)], standing.keys as u64));
+        if let Some(at) = standing.fetched {
+            fetched.push((vec![("issuer", *name)], unix_seconds(at)));
+        }
+    }
+    writer.gauges("issuer_keys", "Keys held of an external issuer", None, keys)?;
+    writer.gauges(
+        "issuer_keys_fetched_timestamp",
+        "When an external issuer's keys were last fetched well",
+        Some(&Unit::Seconds),
+        fetched,
+    )?;
+    let mut fetches = Vec::new();
+    for (name, standing) in &issuers {
+        for (outcome, count) in [("good", standing.succeeded), ("failed", standing.failed)] {
+            fetches.push((vec![("issuer", *name), ("outcome", outcome)], count));
+        }
+    }
+    writer.counters(
+        "issuer_fetches",
+        "Attempts to fetch an external issuer's keys",
+        fetches,
+    )
+}
+
 /// The sizes of what outlives a request; each is bounded.
 fn memories(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
     let count = |kept: usize| i64::try_from(kept).unwrap_or(i64::MAX);
@@ -170,17 +206,18 @@ fn denied(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
     let file = snapshot.deny.file.as_ref();
     let in_file = file.map_or(0, |file| file.list().entries().len());
     let count = |entries: usize| i64::try_from(entries).unwrap_or(i64::MAX);
+    let by_source = [
+        ("configuration", snapshot.deny.entries.entries().len()),
+        ("file", in_file),
+        ("kept", counts.entries),
+    ];
     writer.gauges(
         "deny_entries",
         "Entries of the deny list by where they are kept",
-        vec![
-            (
-                vec![("source", "configuration")],
-                count(snapshot.deny.entries.entries().len()),
-            ),
-            (vec![("source", "file")], count(in_file)),
-            (vec![("source", "kept")], count(counts.entries)),
-        ],
+        None,
+        by_source
+            .map(|(source, entries)| (vec![("source", source)], entries as u64))
+            .to_vec(),
     )?;
     writer.gauge(
         "tokens_revoked",
@@ -365,21 +402,28 @@ impl Writer<'_> {
         encoder.encode_gauge(&value)
     }
 
-    fn gauges(&mut self, name: &str, help: &str, series: Vec<(Labels<'_>, i64)>) -> fmt::Result {
-        let kind = MetricType::Gauge;
-        let mut encoder = self.0.encode_descriptor(name, help, None, kind)?;
-        for (labels, value) in series {
-            let set = labels.as_slice();
-            encoder.encode_family(&set)?.encode_gauge(&value)?;
-        }
-        Ok(())
-    }
-
     fn gauge_seconds(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let unit = Some(&Unit::Seconds);
         let kind = MetricType::Gauge;
         let mut encoder = self.0.encode_descriptor(name, help, unit, kind)?;
         encoder.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))
+    }
+
+    fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        series: Vec<(Labels<'_>, u64)>,
+    ) -> fmt::Result {
+        let kind = MetricType::Gauge;
+        let mut encoder = self.0.encode_descriptor(name, help, unit, kind)?;
+        for (labels, value) in series {
+            let set = labels.as_slice();
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            encoder.encode_family(&set)?.encode_gauge(&value)?;
+        }
+        Ok(())
     }
 
     fn histograms(

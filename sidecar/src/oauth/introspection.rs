@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::authenticate::Asking;
 use super::form::Form;
 use super::token::{Exchange, json as answer};
-use crate::bearer::{self, Judging, Principal};
+use crate::bearer::{self, Judging, Origin, Principal};
 use crate::body::ResponseBody;
 use crate::refusal::{Reason, Refusal};
 
@@ -37,7 +37,7 @@ impl Exchange<'_> {
         let known = Some(token.as_bytes())
             .filter(|token| token.len() <= self.asking.snapshot.limits.token)
             .and_then(|token| self.principal(token))
-            .filter(|principal| client.introspect || principal.client_id == client.id);
+            .filter(|principal| client.introspect || is_own(principal, &client.id));
         let told = match known {
             Some(principal) => active(token, &principal),
             None => json!({ "active": false }),
@@ -61,6 +61,14 @@ impl Exchange<'_> {
         let principal = Arc::clone(&validated.principal);
         shared.tokens.insert(token, validated, &judging);
         Some(principal)
+    }
+}
+
+/// Whether it is a token of ours to that client: another issuer's client may have the same id.
+fn is_own(principal: &Principal, client: &str) -> bool {
+    match &principal.origin {
+        Origin::Registered(registered) => *registered.id == *client,
+        Origin::External(_) => false,
     }
 }
 
