@@ -40,7 +40,7 @@ fn socket(sidecar: &Sidecar) -> Client {
 
 async fn verbose(sidecar: &Sidecar) -> String {
     let answer = sidecar.admin.get("/readyz?verbose").send().await;
-    answer.expect(200).text().to_owned()
+    answer.expect(200).text()
 }
 
 #[tokio::test]

@@ -199,6 +199,44 @@ async fn an_acknowledged_revocation_survives_a_kill() {
 }
 
 #[tokio::test]
+async fn what_was_acknowledged_before_a_kill_holds_whatever_was_under_way() {
+    let scene = Scene::with(&json!({ "AuthorityUrl": "https://sidecar.example" })).await;
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..60 {
+        let token = scene.sidecar.token().await;
+        let client = scene.sidecar.client.clone();
+        let secret = scene.secret().to_owned();
+        waiting.spawn(async move {
+            let call = client.post("/connect/revoke").basic(CLIENT, &secret);
+            let answer = call.form(&[("token", &token)]).try_send().await;
+            let acknowledged = answer.is_ok_and(|answer| answer.status == 200);
+            acknowledged.then_some(token)
+        });
+    }
+    let mut acknowledged = Vec::new();
+    let Scene {
+        mut sidecar,
+        recorder: _recorder,
+        ..
+    } = scene;
+    // In the midst of it.
+    while acknowledged.len() < 10 {
+        let token = waiting.join_next().await.expect("more are under way");
+        acknowledged.extend(token.unwrap());
+    }
+    sidecar.process.signal("KILL");
+    sidecar.process.exit().await;
+    while let Some(token) = waiting.join_next().await {
+        acknowledged.extend(token.unwrap());
+    }
+    let sidecar = sidecar.setup.sidecar_as_written().await;
+    for token in acknowledged {
+        let answer = sidecar.client.get(PATH).bearer(&token).send().await;
+        assert_eq!(answer.status, 401);
+    }
+}
+
+#[tokio::test]
 async fn a_thousand_revocations_at_once_are_all_in_force() {
     let scene = Scene::new().await;
     let mut tokens = Vec::new();

@@ -28,13 +28,15 @@ impl Scene {
         let receiver = std::sync::Mutex::new(Some(receiver));
         let recorder = Recorder::with(move |seen| {
             let streams = seen.header("x-stream").is_some();
-            let receiver = streams.then(|| receiver.lock().unwrap().take()).flatten();
+            let receiver = streams
+                .then(|| receiver.lock().expect("a lock").take())
+                .flatten();
             receiver.map_or(Reply::Json("{}"), Reply::Pieces)
         })
         .await;
         let secret = secrets::new_secret();
         let mut client = json!({ "ClientId": "reader", "ClientSecret": secret });
-        for (name, value) in members.as_object().unwrap() {
+        for (name, value) in members.as_object().expect("an object") {
             client[name] = value.clone();
         }
         let sidecar = Setup::new()
@@ -69,7 +71,7 @@ impl Scene {
     fn piece(&self, text: &str) {
         let first = if text == "first" { CHUNKED } else { "" };
         let piece = format!("{first}{:x}\r\n{text}\r\n", text.len());
-        self.pieces.send(piece).unwrap();
+        self.pieces.send(piece).expect("the stream is open");
     }
 
     async fn status(&self) -> u16 {
@@ -90,7 +92,8 @@ impl Scene {
     async fn goes_on(self, mut raw: Raw) {
         self.piece("second");
         raw.until("second").await;
-        self.pieces.send("0\r\n\r\n".to_owned()).unwrap();
+        let end = "0\r\n\r\n".to_owned();
+        self.pieces.send(end).expect("the stream is open");
         raw.until("\r\n0\r\n\r\n").await;
         let cut = self
             .sidecar
@@ -102,7 +105,7 @@ impl Scene {
     /// Every registered client but `reader`, and it with these members.
     fn rewritten(&mut self, change: impl FnOnce(&mut Value)) -> Value {
         let clients = self.sidecar.setup.clients();
-        let reader = clients.last_mut().unwrap();
+        let reader = clients.last_mut().expect("a client");
         change(reader);
         json!({ "OpenIddictServerSettings": { "ClientCredentials": clients.clone() } })
     }

@@ -182,10 +182,14 @@ pub(crate) mod instant {
     use time::OffsetDateTime;
     use time::format_description::well_known::Rfc3339;
 
-    /// RFC 3339 to seconds since the epoch; what lies before it is none.
+    /// The last second that can be written again: an offset may lie beyond it.
+    const LAST: u64 = 253_402_300_799;
+
+    /// RFC 3339 to seconds since the epoch; what lies before it, or after year 9999, is none.
     pub(crate) fn parse(text: &str) -> Option<u64> {
         let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-        u64::try_from(time.unix_timestamp()).ok()
+        let seconds = u64::try_from(time.unix_timestamp()).ok()?;
+        (seconds <= LAST).then_some(seconds)
     }
 
     #[expect(clippy::ref_option, reason = "serde's signature")]
@@ -279,7 +283,14 @@ mod tests {
     #[test]
     fn an_entry_that_names_nothing_known_is_none() {
         assert!(serde_json::from_str::<Denial>(r#"{"Tokens":"1"}"#).is_err());
-        assert!(serde_json::from_str::<Denial>(r#"{"Until":"yesterday"}"#).is_err());
+        for time in [
+            "yesterday",
+            "1969-12-31T23:59:59Z",
+            "9999-12-31T23:59:59-01:00",
+        ] {
+            let json = format!(r#"{{"Client":"a","Until":"{time}"}}"#);
+            assert!(serde_json::from_str::<Denial>(&json).is_err(), "{json}");
+        }
         assert!(!entry("{}").names_something());
         assert!(!entry(r#"{"Until":"2031-01-01T00:00:00Z"}"#).names_something());
     }

@@ -106,3 +106,81 @@ impl Leash {
             .may_go_on(&Judging::new(&self.shared, &snapshot, now))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::bearer::{Denial, fixture};
+    use crate::gate::rig::{Rig, token};
+
+    /// A sidecar's shared state, and who calls with a token that is good there.
+    async fn known() -> (tempfile::TempDir, Arc<Shared>, Arc<Principal>) {
+        let folder = tempfile::tempdir().unwrap();
+        let rig = Rig::start(|snapshot| folder.path().clone_into(&mut snapshot.data_folder)).await;
+        let shared = Arc::clone(&rig.worker.shared);
+        let validator = super::super::Validator::new(Arc::clone(&shared));
+        let principal = validator.check(&token("all")).unwrap();
+        (folder, shared, principal)
+    }
+
+    fn client(id: &str) -> Denial {
+        Denial {
+            client: Some(id.into()),
+            ..Denial::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_never_waits_is_cut_too() {
+        let (_folder, shared, principal) = known().await;
+        let mut leash = Leash::new(&shared, &principal);
+        assert!(!leash.is_cut());
+        shared.revocations.deny(client("other"), 10).await.unwrap();
+        assert!(!leash.is_cut());
+        shared.revocations.deny(client("all"), 10).await.unwrap();
+        assert!(leash.is_cut());
+        assert_eq!(shared.changes.cut(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_waits_is_woken_and_cut() {
+        let (_folder, shared, principal) = known().await;
+        let mut leash = Leash::new(&shared, &principal);
+        let cut = tokio::spawn(async move {
+            std::future::poll_fn(|cx| leash.poll_cut(cx)).await;
+        });
+        shared.revocations.deny(client("other"), 10).await.unwrap();
+        tokio::task::yield_now().await;
+        assert!(!cut.is_finished());
+        shared.revocations.deny(client("all"), 10).await.unwrap();
+        cut.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_revoked_before_the_first_look_is_seen() {
+        let (_folder, shared, principal) = known().await;
+        let mut leash = Leash::new(&shared, &principal);
+        shared.revocations.deny(client("all"), 10).await.unwrap();
+        let mut idle = Context::from_waker(Waker::noop());
+        assert!(leash.poll_cut(&mut idle).is_ready());
+    }
+
+    #[tokio::test]
+    async fn removal_of_the_client_cuts_and_a_change_of_it_does_not() {
+        let (_folder, shared, principal) = known().await;
+        let mut leash = Leash::new(&shared, &principal);
+        for (clients, cut) in [
+            (vec![fixture::client("all", &["getschemelist"])], false),
+            (vec![fixture::client("reader", &["*"])], true),
+        ] {
+            let mut next = fixture::snapshot();
+            next.generation = shared.live.snapshot().generation + 1;
+            next.token_server.as_mut().unwrap().clients = fixture::clients(clients);
+            shared.live.swap(Arc::new(next));
+            shared.changes.happened();
+            assert_eq!(leash.is_cut(), cut);
+        }
+    }
+}

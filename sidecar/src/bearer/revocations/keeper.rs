@@ -210,29 +210,29 @@ impl Entries {
     /// Whether it changes anything: an entry that is there already has to be written again only
     /// with another end, and one that is over not at all.
     fn apply(&mut self, tokens: &mut Tokens, change: &Change, now: u64) -> bool {
-        match change {
-            Change::Add(denial) if denial.is_over(now) || !denial.names_something() => false,
-            Change::Add(denial) => match denial.lone_token() {
-                Some(token) => {
-                    let until = denial.until.unwrap_or(u64::MAX);
-                    tokens.insert(token.into(), until) != Some(until)
-                }
-                None => {
-                    let (entry, until) = parted(denial);
-                    let news = self.ends.insert(entry, until) != Some(until);
-                    self.changed |= news;
-                    news
-                }
-            },
-            Change::Remove(denial) => match denial.lone_token() {
-                Some(token) => tokens.remove(token).is_some(),
-                None => {
-                    let news = self.ends.remove(&parted(denial).0).is_some();
-                    self.changed |= news;
-                    news
-                }
-            },
+        let denial = match change {
+            Change::Add(denial) if denial.is_over(now) || !denial.names_something() => {
+                return false;
+            }
+            Change::Add(denial) | Change::Remove(denial) => denial,
+        };
+        let adds = matches!(change, Change::Add(_));
+        if let Some(token) = denial.lone_token() {
+            let until = denial.until.unwrap_or(u64::MAX);
+            return if adds {
+                tokens.insert(token.into(), until) != Some(until)
+            } else {
+                tokens.remove(token).is_some()
+            };
         }
+        let (entry, until) = parted(denial);
+        let news = if adds {
+            self.ends.insert(entry, until) != Some(until)
+        } else {
+            self.ends.remove(&entry).is_some()
+        };
+        self.changed |= news;
+        news
     }
 
     fn forget_what_is_over(&mut self, tokens: &mut Tokens, now: u64) {

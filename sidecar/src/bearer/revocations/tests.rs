@@ -106,7 +106,7 @@ async fn a_file_torn_anywhere_keeps_every_whole_line() {
     let whole = fs::read(&path).unwrap();
     for end in 0..=whole.len() {
         fs::write(&path, &whole[..end]).unwrap();
-        let lines = whole[..end].iter().filter(|byte| **byte == b'\n').count();
+        let lines = whole[..end].split(|byte| *byte == b'\n').count() - 1;
         assert_eq!(load(folder.path()).counts().tokens, lines, "{end}");
     }
 }
