@@ -26,6 +26,10 @@ const BODY_MAX: usize = 256 * 1024;
 /// Entries of a request; whoever has more sends them in parts, or uses the watched file.
 const ENTRIES_MAX: usize = 1000;
 
+/// Beyond `Deny.Limit`: a client that revokes until the list is full must not keep an administrator
+/// from denying that client.
+const RESERVED: usize = 1000;
+
 /// A request's body is in within this.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -92,6 +96,7 @@ async fn change(
     let outcomes = match doing {
         Doing::Deny => {
             let limit = shared.live.snapshot().deny.limit;
+            let limit = limit.saturating_add(RESERVED);
             revocations.deny_all(entries, limit).await
         }
         Doing::Allow => revocations.allow_all(entries).await,

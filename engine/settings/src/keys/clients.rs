@@ -260,7 +260,7 @@ pub(super) static DENY: Keys = Keys {
             Some("65536"),
             "Revoked tokens and an administrator's entries that are kept at a time, some 200 bytes \
              each. None that is in force is forgotten to make room: beyond it a revocation is \
-             refused with 503.",
+             refused with 503, and an administrator has room for 1,000 more.",
         ),
     ],
 };
