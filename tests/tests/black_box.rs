@@ -26,6 +26,7 @@ mod readme;
 mod reload;
 mod request_forms;
 mod revocation;
+mod rotation;
 mod scheme_files;
 mod six_steps;
 mod test_scheme;
