@@ -19,6 +19,7 @@ mod expense_claim;
 mod forwarding;
 mod harness;
 mod issuers;
+mod issuers_under_load;
 mod life_cycle;
 mod limits;
 mod readme;
