@@ -38,7 +38,7 @@ impl Load {
     fn good(&self, turn: usize) -> String {
         let key = &self.keys[self.current.load(Ordering::Relaxed)];
         let jti = (turn / 3).to_string();
-        key.token(&json!({}), &with(&self.claims(), &json!({ "jti": jti })))
+        key.sign(&json!({}), &with(&self.claims(), &json!({ "jti": jti })))
     }
 
     fn claims(&self) -> Value {
@@ -56,16 +56,16 @@ impl Load {
         let claims = self.claims();
         let other = SigningKey::new(&key.kid);
         match turn % 6 {
-            0 => other.token(&json!({}), &claims),
-            1 => key.token(&json!({}), &with(&claims, &json!({ "exp": 1_000_000_000 }))),
-            2 => key.token(&json!({}), &with(&claims, &json!({ "aud": "other" }))),
-            3 => key.token(&json!({ "alg": "none" }), &claims),
+            0 => other.sign(&json!({}), &claims),
+            1 => key.sign(&json!({}), &with(&claims, &json!({ "exp": 1_000_000_000 }))),
+            2 => key.sign(&json!({}), &with(&claims, &json!({ "aud": "other" }))),
+            3 => key.sign(&json!({ "alg": "none" }), &claims),
             4 if self.withdrawn.load(Ordering::Relaxed) => {
                 // It was good once, and was remembered.
                 let jti = (turn % 50).to_string();
-                self.keys[0].token(&json!({}), &with(&claims, &json!({ "jti": jti })))
+                self.keys[0].sign(&json!({}), &with(&claims, &json!({ "jti": jti })))
             }
-            _ => key.token(&json!({ "kid": format!("made-up-{turn}") }), &claims),
+            _ => key.sign(&json!({ "kid": format!("made-up-{turn}") }), &claims),
         }
     }
 
@@ -121,6 +121,7 @@ async fn outage_reload_and_key_change_refuse_nobody_and_let_nobody_in() {
     let setup = Setup::new().upstream(&recorder.url).with(&json!({
         "Issuers": [trusted],
         // Who forges here shares an address with who does not.
+        "Log": { "Access": "off" },
         "Limits": { "BearerFailures": "100000/s burst 100000" },
     }));
     setup.write("issuer.pem", &issuer.certificate);
@@ -141,7 +142,7 @@ async fn outage_reload_and_key_change_refuse_nobody_and_let_nobody_in() {
     let passes = async |key: usize, wanted: bool| {
         until("a probe's token is judged so", || async {
             let claims = with(&load.claims(), &json!({ "jti": "probe" }));
-            let token = load.keys[key].token(&json!({}), &claims);
+            let token = load.keys[key].sign(&json!({}), &claims);
             let passed = client.get(PATH).bearer(&token).send().await.status == 200;
             probed.fetch_add(usize::from(passed), Ordering::Relaxed);
             (passed == wanted).then_some(())
