@@ -447,7 +447,6 @@ async fn libraries_tokens_pass(mut script: Command, algorithms: usize) {
     for (name, token) in tokens {
         let token = token.as_str().expect("a token");
         tests::secrets::register_token(token);
-        println!("{name}");
         scene.passes(token).await;
         let (signed, signature) = token.rsplit_once('.').expect("a JWT");
         let first = if signature.starts_with('A') { "B" } else { "A" };

@@ -1,6 +1,11 @@
 //! An issuer that goes down and changes its key while requests go on: none is wrongly refused and
 //! none wrongly accepted.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the test is there to print its two counts"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

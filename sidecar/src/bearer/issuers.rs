@@ -241,7 +241,7 @@ impl KeyStore {
 
     fn publish(&self, next: Held, changes: &Changes) {
         let before = self.held.load_full();
-        let changed = before
+        let is_new = before
             .as_ref()
             .is_none_or(|before| !before.keys.same_as(&next.keys));
         let issuer = &*self.plan.issuer;
@@ -258,7 +258,7 @@ impl KeyStore {
         }
         let keys = next.keys.len();
         self.held.store(Some(Arc::new(next)));
-        if changed {
+        if is_new {
             changes.happened();
             tracing::info!(issuer, keys, "the issuer's keys are in force");
         }
