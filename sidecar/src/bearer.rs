@@ -7,13 +7,13 @@
 
 mod binding;
 mod cache;
-mod claims;
+pub(crate) mod claims;
 mod deny;
 mod epoch;
 mod external;
 mod issuers;
 pub(crate) mod json;
-mod jws;
+pub(crate) mod jws;
 mod leash;
 mod proof;
 mod revocations;
@@ -337,7 +337,7 @@ pub(crate) fn revocable(token: &str, snapshot: &Snapshot, now: u64) -> Option<Re
 
 #[cfg(test)]
 pub(crate) mod fixture;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzz;
 #[cfg(test)]
 mod tests;

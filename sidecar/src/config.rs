@@ -19,6 +19,7 @@ mod edge;
 mod issuers;
 mod key_files;
 mod live;
+mod proxies;
 mod report;
 mod retain;
 mod routes;
@@ -28,7 +29,7 @@ mod upstream;
 mod urls;
 mod watch;
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub(crate) use issuers::Way;
 
@@ -36,7 +37,10 @@ pub(crate) use issuers::Way;
 mod tests;
 
 pub use client_certificates::ClientCertificates;
-pub use clients::{BoundTokens, Client, ClientCredential, Clients};
+pub(crate) use clients::OwnCertificate;
+#[cfg(test)]
+pub(crate) use clients::TlsSubject;
+pub use clients::{AuthMethod, BoundTokens, Client, ClientCredential, Clients, Means};
 pub use dpop::{Dpop, NonceDemand};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
 pub use issuers::{
@@ -45,6 +49,7 @@ pub use issuers::{
 };
 pub use key_files::{CertificateSource, SigningSource};
 pub use live::{Live, ReloadStatus};
+pub use proxies::TrustedProxies;
 pub use report::{Report, check};
 pub use routes::{Access, RouteSettings};
 pub use settings::scalar::Rate;

@@ -9,6 +9,7 @@
 
 mod admit;
 mod canonical;
+mod check;
 mod cors;
 mod headers;
 mod host;
@@ -17,6 +18,7 @@ mod path;
 mod pause;
 mod possession;
 mod prepared;
+mod proxies;
 mod query;
 mod route;
 mod serve;
@@ -57,7 +59,7 @@ pub struct Admitted {
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzz;
 #[cfg(test)]
 pub(crate) mod rig;

@@ -14,6 +14,7 @@ mod public;
 mod retired;
 mod ring;
 mod secret;
+mod subject;
 mod verifying;
 
 use std::path::{Path, PathBuf};
@@ -22,12 +23,14 @@ pub use algorithm::Algorithm;
 pub use jwks::Document;
 pub use material::Material;
 pub use ring::KeyRing;
-pub use secret::Secret;
+pub use secret::{HashAlgorithm, HashFault, Secret, hash_secret};
+pub use subject::{DistinguishedName, NameFault};
 
 pub(crate) use der::not_after;
 pub(crate) use generated::{make_folder, write_over};
 pub(crate) use public::{DOCUMENT_BYTES_MAX, DocumentFault, PublicKeys, is_private, public_jwk};
-pub(crate) use secret::Presented;
+pub(crate) use secret::{Cost, Keyed, Presented};
+pub(crate) use subject::{Identity, sha256};
 pub(crate) use verifying::{Unfit, VerifyingKey, thumbprint};
 
 /// Fewest bits of an RSA modulus that may sign (RFC 7518 §3.3).
@@ -123,5 +126,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     })
 }
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 #[cfg(test)]
 pub(crate) mod tests;

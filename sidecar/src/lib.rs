@@ -51,6 +51,10 @@ pub struct Shared {
     pub proofs: bearer::Proofs,
     /// Secrets that have authenticated, and failures by client and address.
     pub secrets: oauth::SecretMemory,
+    /// Client assertions that were used.
+    pub assertions: oauth::UsedAssertions,
+    /// When clients last authenticated.
+    pub last_used: oauth::LastUsed,
     /// Bearer failures by address.
     pub failures: policy::Failures,
     /// Answers that are held back.
@@ -71,6 +75,9 @@ impl Shared {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |since| since.as_secs());
         let revocations = bearer::Revocations::load(&snapshot.data_folder, now);
+        let (secrets, last_used) = (oauth::SecretMemory::new(), oauth::LastUsed::default());
+        secrets.follow(&live);
+        last_used.follow(&live);
         Self {
             live,
             tokens: bearer::Cache::new(),
@@ -78,7 +85,9 @@ impl Shared {
             changes: bearer::Changes::default(),
             revocations,
             proofs: bearer::Proofs::new(),
-            secrets: oauth::SecretMemory::new(),
+            secrets,
+            assertions: oauth::UsedAssertions::default(),
+            last_used,
             failures: policy::Failures::new(),
             pauses: gate::Pauses::default(),
             rates: policy::Rates::default(),

@@ -60,7 +60,10 @@ enum Protocol {
     /// No matter of credentials.
     InvalidRequest,
     UnsupportedGrantType,
+    UnauthorizedClient,
     InvalidClient,
+    /// The same, and what was wrong is not told: an attacker would learn which clients there are.
+    InvalidAssertion,
     InvalidGrant,
     InvalidScope,
     InvalidTarget,
@@ -161,6 +164,10 @@ reasons! {
         "no upgrade is served here";
     ExpectationUnsupported "expectation_unsupported" 417 ExpectationFailed InvalidRequest
         "the only expectation served is 100-continue";
+    ProxyNotTrusted "proxy_not_trusted" 403 Forbidden InvalidRequest
+        "only a listed proxy may ask what the gate says";
+    OriginalAmbiguous "original_ambiguous" 400 BadRequest InvalidRequest
+        "the original request is not told in exactly one way";
     MethodRefused "method_refused" 405 MethodNotAllowed InvalidRequest
         "the method is not served";
     MethodNotAllowed "method_not_allowed" 405 MethodNotAllowed InvalidRequest
@@ -302,6 +309,32 @@ reasons! {
         "client authentication is needed";
     ClientCredentialsWrong "client_credentials_wrong" 401 Unauthorized InvalidClient
         "client authentication failed";
+    ClientMethodRefused "client_method_refused" 401 Unauthorized InvalidClient
+        "the client must authenticate by another method";
+    GrantNotAllowed "grant_not_allowed" 400 BadRequest UnauthorizedClient
+        "the client may not use this grant type";
+    SecretChecksBusy "secret_checks_busy" 503 UpstreamUnavailable TemporarilyUnavailable
+        "too many secrets wait to be checked";
+    AssertionMalformed "assertion_malformed" 401 Unauthorized InvalidAssertion
+        "the client assertion is not a JWT of the expected form";
+    AssertionKeyUnknown "assertion_key_unknown" 401 Unauthorized InvalidAssertion
+        "the client assertion is of an unknown client, or signed with an unknown key";
+    AssertionSignatureWrong "assertion_signature_wrong" 401 Unauthorized InvalidAssertion
+        "the client assertion's signature is wrong";
+    AssertionClaimsWrong "assertion_claims_wrong" 401 Unauthorized InvalidAssertion
+        "a claim of the client assertion is missing or wrong";
+    AssertionExpired "assertion_expired" 401 Unauthorized InvalidAssertion
+        "the client assertion has expired";
+    AssertionNotYetValid "assertion_not_yet_valid" 401 Unauthorized InvalidAssertion
+        "the client assertion is not valid yet";
+    AssertionTooLong "assertion_too_long" 401 Unauthorized InvalidAssertion
+        "the client assertion is good for longer than is allowed";
+    AssertionReplayed "assertion_replayed" 401 Unauthorized InvalidAssertion
+        "the client assertion was used before";
+    AssertionsTooMany "assertions_too_many" 429 RateLimited TemporarilyUnavailable
+        "too many client assertions of this client have to be remembered";
+    ClientCertificateWrong "client_certificate_wrong" 401 Unauthorized InvalidAssertion
+        "the TLS certificate is not one of the client";
     ScopeUnknown "scope_unknown" 400 BadRequest InvalidScope
         "a scope is malformed, unknown, or not allowed to this client";
     ResourceMalformed "resource_malformed" 400 BadRequest InvalidTarget
@@ -351,6 +384,7 @@ impl Reason {
         match self.protocol() {
             Protocol::InvalidToken => "the access token is not valid",
             Protocol::InvalidProof => "the DPoP proof is not valid",
+            Protocol::InvalidAssertion => "client authentication failed",
             _ => self.detailed_text(),
         }
     }
@@ -365,7 +399,9 @@ impl Reason {
             Protocol::UseNonce => Challenge::Error("use_dpop_nonce"),
             Protocol::InvalidRequest
             | Protocol::UnsupportedGrantType
+            | Protocol::UnauthorizedClient
             | Protocol::InvalidClient
+            | Protocol::InvalidAssertion
             | Protocol::InvalidGrant
             | Protocol::InvalidScope
             | Protocol::InvalidTarget
@@ -379,7 +415,8 @@ impl Reason {
     pub(super) fn oauth_error(self) -> &'static str {
         match self.protocol() {
             Protocol::UnsupportedGrantType => "unsupported_grant_type",
-            Protocol::InvalidClient => "invalid_client",
+            Protocol::UnauthorizedClient => "unauthorized_client",
+            Protocol::InvalidClient | Protocol::InvalidAssertion => "invalid_client",
             Protocol::InvalidGrant => "invalid_grant",
             Protocol::InvalidScope => "invalid_scope",
             Protocol::InvalidProof => "invalid_dpop_proof",
@@ -407,7 +444,10 @@ impl Reason {
     /// Seconds to wait where a later attempt may pass without anything else being done.
     pub(super) fn wait(self) -> Option<u32> {
         match self {
-            Self::UpstreamUnavailable | Self::UpstreamOverloaded | Self::Draining => Some(1),
+            Self::UpstreamUnavailable
+            | Self::UpstreamOverloaded
+            | Self::SecretChecksBusy
+            | Self::Draining => Some(1),
             // The issuer is asked again within ten seconds when somebody waits for it.
             Self::IssuerKeysMissing => Some(5),
             other => (other.name() == ErrorName::RateLimited).then_some(1),

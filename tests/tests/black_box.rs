@@ -16,6 +16,7 @@ mod clients;
 mod commands;
 mod discovery;
 mod expense_claim;
+mod forward_auth;
 mod forwarding;
 mod harness;
 mod issuers;

@@ -6,6 +6,7 @@
 //! Elsewhere: numbers, durations and words (`object::scalars`); what values mean together.
 
 mod entries;
+mod json;
 mod scalars;
 
 pub use entries::{Entry, Free};

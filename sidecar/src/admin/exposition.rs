@@ -16,6 +16,7 @@ use super::issuers::by_name;
 use super::labels::{ConnectionLimit, Label, TokenOutcome, UpstreamOutcome};
 use super::process;
 use crate::Shared;
+use crate::config::AuthMethod;
 use crate::refusal::Reason;
 
 /// What a scraper must be told the text is.
@@ -130,6 +131,17 @@ fn tokens(writer: &mut Writer<'_>, workers: &[Counters]) -> fmt::Result {
         "token_requests",
         "Requests to the token endpoint",
         labelled("outcome", of),
+    )?;
+    let of = |method: AuthMethod| workers.iter().map(|w| w.authenticated().of(method)).sum();
+    writer.counters(
+        "client_authentications",
+        "Clients that have authenticated",
+        labelled("method", of),
+    )?;
+    writer.counter(
+        "basic_credentials_raw",
+        "Basic credentials that were right as they stood, and not when form-decoded (RFC 6749 2.3.1)",
+        plain.basic_raw,
     )
 }
 

@@ -94,13 +94,13 @@ pub(super) fn revocable(claims: &Object) -> Option<Revocable> {
 }
 
 /// Exact, but for the slash after a bare origin, which some clients drop.
-pub(super) fn same_issuer(found: &str, ours: &str) -> bool {
+pub(crate) fn same_issuer(found: &str, ours: &str) -> bool {
     let bare = |issuer| str::strip_suffix(issuer, '/').unwrap_or(issuer);
     bare(found) == bare(ours)
 }
 
 /// A string claim; another type is malformed.
-pub(super) fn text<'a>(claims: &'a Object, name: &str) -> Result<Option<&'a str>, Reason> {
+pub(crate) fn text<'a>(claims: &'a Object, name: &str) -> Result<Option<&'a str>, Reason> {
     match claims.find(name) {
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Reason::ClaimsMalformed),
@@ -114,7 +114,7 @@ pub(super) fn text<'a>(claims: &'a Object, name: &str) -> Result<Option<&'a str>
     clippy::cast_precision_loss,
     reason = "range-checked before the cast"
 )]
-pub(super) fn time(claims: &Object, name: &str) -> Result<Option<u64>, Reason> {
+pub(crate) fn time(claims: &Object, name: &str) -> Result<Option<u64>, Reason> {
     let seconds = match claims.find(name) {
         Some(Value::Integer(seconds)) => *seconds,
         Some(Value::Float(seconds)) if (0.0..=TIME_MAX as f64).contains(seconds) => *seconds as i64,
@@ -128,7 +128,7 @@ pub(super) fn time(claims: &Object, name: &str) -> Result<Option<u64>, Reason> {
 }
 
 /// One string, or an array of nothing but strings.
-pub(super) fn strings(value: &Value) -> Result<Vec<&str>, Reason> {
+pub(crate) fn strings(value: &Value) -> Result<Vec<&str>, Reason> {
     match value {
         Value::String(one) => Ok(vec![one]),
         Value::Array(items) => items

@@ -14,7 +14,7 @@ use super::{Denials, Epoch, Judging, Revocations};
 use crate::admin::Metrics;
 use crate::config::{
     Access, AccessLog, AdminUrl, Authority, BoundTokens, Client, ClientCertificates, Clients,
-    CorsOrigins, Dpop, Drain, Endpoint, Issuers, Limits, LogSettings, Rate, RouteSettings,
+    CorsOrigins, Dpop, Drain, Endpoint, Issuers, Limits, LogSettings, Means, Rate, RouteSettings,
     SigningSource, Snapshot, TokenServer, UpstreamSettings,
 };
 use crate::keys::{KeyRing, Material, Secret};
@@ -50,6 +50,9 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
     Client {
         id: id.into(),
         secrets: vec![Secret::new("secret")],
+        means: Means::default(),
+        method: None,
+        client_credentials: true,
         scopes: vec!["WorkflowApi".into(), "Other".into()],
         operations: Operations::parse(operations).unwrap(),
         audience: "WorkflowApi".into(),
@@ -61,12 +64,7 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
 }
 
 pub(crate) fn clients(clients: impl IntoIterator<Item = Client>) -> Clients {
-    let mut registered = Clients::default();
-    for client in clients {
-        let id = Arc::clone(&client.id);
-        registered.by_id.insert(id, Arc::new(client));
-    }
-    registered
+    clients.into_iter().collect()
 }
 
 /// Clients `all` (`*` and `manage`) and `reader` (`read`), the route `/workflowapi`, and `/public`.
@@ -93,6 +91,7 @@ pub(crate) fn snapshot() -> Snapshot {
         token_server: Some(TokenServer {
             keys: Arc::clone(&KEYS.ring),
             clients: clients(registered),
+            assertion_lifetime: Duration::from_secs(3600),
         }),
         issuers: Issuers::default(),
         routes: vec![
@@ -128,6 +127,8 @@ pub(crate) fn snapshot() -> Snapshot {
             addresses: Vec::new(),
         },
         ready_requires_upstream: false,
+        trusted_proxies: crate::config::TrustedProxies::default(),
+        forward_auth: false,
         deny: Arc::new(Denials::default()),
         data_folder: PathBuf::from("data"),
         workers: 1,

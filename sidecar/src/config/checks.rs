@@ -171,5 +171,5 @@ fn passes(client: &Client, route: &RouteSettings) -> bool {
         Access::Public => return true,
         Access::Scopes(needed) => needed.iter().all(|scope| client.scopes.contains(scope)),
     };
-    scopes && !(route.workflow_api && client.operations.is_empty())
+    client.client_credentials && scopes && !(route.workflow_api && client.operations.is_empty())
 }

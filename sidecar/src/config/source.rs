@@ -153,7 +153,7 @@ fn finish(
     let token_server = draft.token_server.take();
     let token_server = token_server.map(|token_server| {
         let keys = load_keys(&token_server, &draft, previous, Purpose::Run, reading);
-        (keys, token_server.registered.clients)
+        (keys, token_server.registered)
     });
     // Keys that were fetched are kept under the data folder, for a start while an issuer is down.
     let folder = draft.data_folder.as_path();
@@ -162,7 +162,11 @@ fn finish(
         return None;
     }
     let token_server = match token_server {
-        Some((Some(keys), clients)) => Some(TokenServer { keys, clients }),
+        Some((Some(keys), registered)) => Some(TokenServer {
+            keys,
+            clients: registered.clients,
+            assertion_lifetime: registered.assertion_lifetime,
+        }),
         _ => None,
     };
     Some(Snapshot {
@@ -194,6 +198,8 @@ fn finish(
         drain: draft.drain,
         admin_url: draft.admin_url,
         ready_requires_upstream: draft.ready_requires_upstream,
+        trusted_proxies: draft.trusted_proxies,
+        forward_auth: draft.forward_auth,
         deny: Arc::new(draft.deny),
         data_folder: draft.data_folder,
         workers: draft.workers.unwrap_or_else(cores_granted),

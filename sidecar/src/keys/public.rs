@@ -150,6 +150,14 @@ impl PublicKeys {
             .filter(move |key| key.algorithm() == algorithm)
     }
 
+    /// The keys that an assertion without a known `kid` may be by: all, or those without one.
+    pub(crate) fn unnamed(&self, all: bool) -> impl Iterator<Item = &VerifyingKey> {
+        self.keys
+            .iter()
+            .filter(move |named| all || named.kid.is_none())
+            .map(|named| &named.key)
+    }
+
     /// Whether any key, for whatever algorithm, has that `kid`.
     pub(crate) fn knows(&self, kid: &str) -> bool {
         self.keys

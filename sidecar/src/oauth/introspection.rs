@@ -29,10 +29,10 @@ impl Exchange<'_> {
     {
         let body = self.posted(head, body).await?;
         let form = Form::parse(&body)?;
-        let client = self.client(head, &form)?;
+        let (client, _) = self.asking.authenticate(&head.headers, &form).await?;
         let token = form.token.as_deref().ok_or(Reason::TokenMissing)?;
         // What is too long for the gate is good for nothing.
-        let short = token.len() <= self.snapshot.limits.token;
+        let short = token.len() <= self.asking.snapshot.limits.token;
         let judged = if short {
             bearer::validate(token.as_bytes(), judging).ok()
         } else {

@@ -31,11 +31,11 @@ impl Exchange<'_> {
     {
         let body = self.posted(head, body).await?;
         let form = Form::parse(&body)?;
-        let client = self.client(head, &form)?;
+        let (client, _) = self.asking.authenticate(&head.headers, &form).await?;
         let token = form.token.as_deref().ok_or(Reason::TokenMissing)?;
-        let now = self.unix_time;
-        if token.len() <= self.snapshot.limits.token
-            && let Some(found) = bearer::revocable(token, self.snapshot, now)
+        let now = self.asking.unix_time;
+        if token.len() <= self.asking.snapshot.limits.token
+            && let Some(found) = bearer::revocable(token, self.asking.snapshot, now)
         {
             if *found.client != *client.id {
                 return Err(Reason::TokenNotOwn.into());

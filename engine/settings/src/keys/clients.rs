@@ -41,6 +41,16 @@ pub(super) static TOKEN_SERVER: Keys = Keys {
             "How long a token is good, unless its client says otherwise.",
         ),
         Key::new(
+            "AssertionLifetime",
+            Kind::Duration {
+                min: "10s",
+                max: "24h",
+                bare: Bare::Seconds,
+            },
+            Some("1h"),
+            "How long a client assertion may be good for, by its `exp` and `iat`.",
+        ),
+        Key::new(
             "KeyRotation",
             Kind::Anything,
             None,
@@ -69,7 +79,7 @@ static CLIENT: Keys = Keys {
             "ClientSecret",
             Kind::Text,
             None,
-            "Required, unless `ClientSecrets` is given.",
+            "Its secret; or `ClientSecrets`, or another way to authenticate.",
         )
         .theirs(),
         Key::new(
@@ -78,6 +88,28 @@ static CLIENT: Keys = Keys {
             None,
             "Several secrets, any of which is good: to replace one without an outage.",
         ),
+        Key::new(
+            "TokenEndpointAuthMethod",
+            Kind::Choice(&[
+                "client_secret_basic",
+                "client_secret_post",
+                "private_key_jwt",
+                "tls_client_auth",
+                "self_signed_tls_client_auth",
+                "federated_jwt",
+            ]),
+            None,
+            "The one method by which the client must authenticate. Without it: any that it has \
+             the means for.",
+        )
+        .public(),
+        Key::new(
+            "GrantTypes",
+            Kind::List(&Kind::Text),
+            Some("[\"client_credentials\"]"),
+            "Empty for a client that only asks about others' tokens.",
+        )
+        .public(),
         Key::new(
             "Scopes",
             Kind::List(&Kind::Text),
@@ -144,9 +176,9 @@ static CLIENT: Keys = Keys {
             "Jwks",
             Kind::Anything,
             None,
-            "Public keys of the client, for `private_key_jwt`.",
-        )
-        .later(),
+            "Public keys of the client, for `private_key_jwt`: a JWK Set, or `{\"File\": …}` of \
+             one. Those with `x5c` also for `self_signed_tls_client_auth`.",
+        ),
         Key::new(
             "JwksUri",
             Kind::Anything,
@@ -156,11 +188,29 @@ static CLIENT: Keys = Keys {
         .later(),
         Key::new(
             "TlsSubject",
-            Kind::Anything,
+            Kind::Either(&[Kind::Text, Kind::Object(&TLS_SUBJECT)]),
             None,
-            "Subject of the client's TLS certificate.",
+            "Name in the client's TLS certificate, for `tls_client_auth`: a distinguished name, or \
+             one alternative name. One of `ClientCertificates.Authorities` has to vouch for it.",
         )
-        .later(),
+        .public(),
+        Key::new(
+            "TlsThumbprints",
+            Kind::List(&Kind::Text),
+            None,
+            "SHA-256 of the client's own TLS certificates, for `self_signed_tls_client_auth`.",
+        )
+        .public(),
+    ],
+};
+
+static TLS_SUBJECT: Keys = Keys {
+    owner: Owner::Ours,
+    keys: &[
+        Key::new("Dns", Kind::Text, None, "A host name.").public(),
+        Key::new("Uri", Kind::Text, None, "A URI, such as a SPIFFE ID.").public(),
+        Key::new("Email", Kind::Text, None, "A mail address.").public(),
+        Key::new("Ip", Kind::Text, None, "An IP address.").public(),
     ],
 };
 
@@ -168,7 +218,13 @@ static SECRET: Keys = Keys {
     owner: Owner::Ours,
     keys: &[
         Key::new("Value", Kind::Text, None, "The secret."),
-        Key::new("Hash", Kind::Anything, None, "The secret as a PHC string.").later(),
+        Key::new(
+            "Hash",
+            Kind::Text,
+            None,
+            "Instead of `Value`: its PHC string, argon2id or pbkdf2, as `sidecar hash-secret` \
+             prints it.",
+        ),
         Key::new(
             "NotAfter",
             Kind::Text,

@@ -7,7 +7,9 @@ use std::time::Duration;
 use settings::scalar::Rate;
 use settings::{Fault, Reading};
 
-use super::{BoundTokens, Client, LIFETIME, SAMPLE_SECRET, WORKFLOW_API, is_credential, is_scope};
+use super::{
+    BoundTokens, Client, LIFETIME, Means, SAMPLE_SECRET, WORKFLOW_API, is_credential, is_scope,
+};
 use crate::keys::Secret;
 use crate::policy::Operations;
 
@@ -124,6 +126,9 @@ impl ClientCredential {
         Client {
             id: self.id.as_str().into(),
             secrets: self.secrets.clone(),
+            means: Means::default(),
+            method: None,
+            client_credentials: true,
             scopes: self
                 .scopes
                 .iter()
