@@ -182,14 +182,18 @@ impl KeyStore {
     fn took(&self, answer: Result<ask::Answer, KeysFault>, changes: &Changes) -> Option<Duration> {
         match answer {
             Ok(ask::Answer { fresh, life }) => {
+                self.succeeded.fetch_add(1, Ordering::Relaxed);
+                // Before the keys are seen: who sees them sees since when they are there.
+                let failed = {
+                    let mut state = self.state.lock();
+                    state.fetched = Some(SystemTime::now());
+                    state.fault.take().is_some()
+                };
                 if let Some(held) = fresh {
                     self.publish(held, changes);
                 }
                 self.keep();
-                self.succeeded.fetch_add(1, Ordering::Relaxed);
-                let mut state = self.state.lock();
-                state.fetched = Some(SystemTime::now());
-                if state.fault.take().is_some() {
+                if failed {
                     tracing::info!(issuer = %self.plan.issuer, "the issuer's keys are fetched again");
                 }
                 Some(life)
