@@ -20,6 +20,7 @@ mod forward_auth;
 mod forwarding;
 mod harness;
 mod issuers;
+mod issuers_under_load;
 mod life_cycle;
 mod limits;
 mod readme;
