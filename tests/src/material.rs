@@ -9,7 +9,8 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{
-    CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize,
 };
 use rustls_pki_types::CertificateDer;
 
@@ -44,6 +45,33 @@ impl Material {
     pub fn tls(name: &str) -> Self {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256);
         Self::over(&key.expect("a P-256 key"), name)
+    }
+
+    /// A TLS certificate with that common name, and the one of the authority that issued it, PEM.
+    pub fn issued(name: &str) -> (Self, String) {
+        let pair = || KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a P-256 key");
+        let (authority_key, key) = (pair(), pair());
+        let named = |name: &str| {
+            let mut params = CertificateParams::default();
+            params.distinguished_name = DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params
+        };
+        let mut authority = named("authority");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = authority
+            .self_signed(&authority_key)
+            .expect("a certificate");
+        let issuer = Issuer::new(authority, authority_key);
+        let certificate = named(name).signed_by(&key, &issuer);
+        let certificate = certificate.expect("a certificate");
+        let own = Self {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+            key_der: key.serialize_der(),
+            certificate_der: certificate.der().clone(),
+        };
+        (own, root.pem())
     }
 
     fn over(key: &KeyPair, name: &str) -> Self {

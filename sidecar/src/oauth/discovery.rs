@@ -128,7 +128,6 @@ impl Published {
             dpop_signing_alg_values_supported: algorithms.clone(),
             dpop_bound_access_tokens_required: snapshot.dpop.required,
         };
-        let methods = ["client_secret_basic", "client_secret_post"];
         let server = Server {
             issuer,
             token_endpoint: format!("{base}/connect/token"),
