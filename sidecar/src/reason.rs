@@ -164,6 +164,10 @@ reasons! {
         "no upgrade is served here";
     ExpectationUnsupported "expectation_unsupported" 417 ExpectationFailed InvalidRequest
         "the only expectation served is 100-continue";
+    ProxyNotTrusted "proxy_not_trusted" 403 Forbidden InvalidRequest
+        "only a listed proxy may ask what the gate says";
+    OriginalAmbiguous "original_ambiguous" 400 BadRequest InvalidRequest
+        "the original request is not told in exactly one way";
     MethodRefused "method_refused" 405 MethodNotAllowed InvalidRequest
         "the method is not served";
     MethodNotAllowed "method_not_allowed" 405 MethodNotAllowed InvalidRequest

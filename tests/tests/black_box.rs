@@ -17,6 +17,7 @@ mod clients;
 mod commands;
 mod discovery;
 mod expense_claim;
+mod forward_auth;
 mod forwarding;
 mod harness;
 mod life_cycle;

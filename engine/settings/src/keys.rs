@@ -140,11 +140,18 @@ pub static ROOT: Keys = Keys {
         ),
         Key::new(
             "TrustedProxies",
-            Kind::Anything,
+            Kind::List(&Kind::Text),
             None,
-            "Addresses that may say for whom they forward.",
+            "Addresses and networks (`10.0.0.0/8`) that may say for whom they forward, by \
+             `Forwarded` or `X-Forwarded-For`.",
         )
-        .later(),
+        .public(),
+        Key::new(
+            "ForwardAuth",
+            Kind::Bool,
+            Some("false"),
+            "Answers listed proxies at `/auth/check` whether a request that they hold may pass.",
+        ),
         Key::new(
             "DefaultCorsSettings",
             Kind::Object(&edge::CORS),

@@ -126,6 +126,8 @@ pub(crate) fn snapshot() -> Snapshot {
             addresses: Vec::new(),
         },
         ready_requires_upstream: false,
+        trusted_proxies: crate::config::TrustedProxies::default(),
+        forward_auth: false,
         deny: Arc::new(Denials::default()),
         data_folder: PathBuf::from("data"),
         workers: 1,

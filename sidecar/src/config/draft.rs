@@ -12,7 +12,7 @@ use super::clients::Registered;
 use super::key_files::KeyFiles;
 use super::{
     AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
-    LogSettings, RouteSettings, UpstreamSettings, deny, routes, urls,
+    LogSettings, RouteSettings, TrustedProxies, UpstreamSettings, deny, proxies, routes, urls,
 };
 use crate::bearer::Denials;
 
@@ -49,6 +49,8 @@ pub(super) struct Draft {
     pub(super) admin_mark: Mark,
     pub(super) ready_requires_upstream: bool,
     pub(super) deny: Denials,
+    pub(super) trusted_proxies: TrustedProxies,
+    pub(super) forward_auth: bool,
     pub(super) data_folder: PathBuf,
     pub(super) data_folder_mark: Mark,
     /// `None`: the cores granted.
@@ -80,6 +82,7 @@ impl Draft {
         let path_base = urls::path_base(path_base.as_ref(), reading);
         let authority = urls::authority(root, &listen, &path_base, reading);
         let (upstream, upstream_mark) = UpstreamSettings::read(root, reading);
+        let trusted_proxies = TrustedProxies::read(root, reading);
         let workflow_api = root.object(reading, "WorkflowApi");
         let admin = root.object(reading, "Admin");
         let data_folder = root.text(reading, "DataFolder");
@@ -119,6 +122,8 @@ impl Draft {
                 .object(reading, "Ready")
                 .bool(reading, "RequireUpstream")
                 .value,
+            forward_auth: proxies::forward_auth(root, &trusted_proxies, reading),
+            trusted_proxies,
             deny: deny::read(&root.object(reading, "Deny"), reading),
             data_folder: reading.absolute(&data_folder),
             data_folder_mark: at("DataFolder"),

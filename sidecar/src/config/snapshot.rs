@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
-    LogSettings, RouteSettings, UpstreamSettings,
+    LogSettings, RouteSettings, TrustedProxies, UpstreamSettings,
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
@@ -43,6 +43,10 @@ pub struct Snapshot {
     pub strict_http_status: bool,
     /// Every bound at the edge.
     pub limits: Limits,
+    /// Who may say for whom it forwards.
+    pub trusted_proxies: TrustedProxies,
+    /// Listed proxies may ask what the gate says.
+    pub forward_auth: bool,
     /// Browser pages that may call.
     pub cors_origins: CorsOrigins,
     /// Clients are told the fine reason of a refusal.

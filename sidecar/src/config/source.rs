@@ -190,6 +190,8 @@ fn finish(
         drain: draft.drain,
         admin_url: draft.admin_url,
         ready_requires_upstream: draft.ready_requires_upstream,
+        trusted_proxies: draft.trusted_proxies,
+        forward_auth: draft.forward_auth,
         deny: Arc::new(draft.deny),
         data_folder: draft.data_folder,
         workers: draft.workers.unwrap_or_else(cores_granted),

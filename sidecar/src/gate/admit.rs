@@ -34,23 +34,7 @@ pub(super) fn admit(
     route: &RouteSettings,
     request_id: HeaderValue,
 ) -> Result<Admitted, Refusal> {
-    let principal = match route.access {
-        Access::Public => None,
-        Access::Scopes(_) => {
-            let principal = authenticate(asked, &canonical)?;
-            asked.client = principal.label;
-            Some(principal)
-        }
-    };
-    method(route, &canonical.head.method)?;
-    if let Some(principal) = &principal {
-        let (operation, snapshot) = (canonical.operation, asked.snapshot);
-        policy::authorise(principal, route, operation, snapshot)?;
-    }
-    let source = Source::from(asked.connection.peer.ip());
-    let (limits, arrived) = (&asked.snapshot.limits, asked.arrived);
-    let rates = &asked.worker.shared.rates;
-    rates.request(principal.as_deref(), source, route, limits, arrived)?;
+    let principal = judge(asked, &canonical, route)?;
     let mut body =
         RequestBody::new(incoming, &asked.snapshot.limits).map_err(|_| Reason::BodyTooLarge)?;
     if let (RequestBody::Stream(stream), Some(principal)) = (&mut body, &principal) {
@@ -63,13 +47,39 @@ pub(super) fn admit(
             host: canonical.host,
             operation: canonical.operation,
             request_id,
-            client_address: asked.connection.peer.ip(),
+            client_address: asked.address,
             tls: asked.connection.tls,
             proof: canonical.proof,
         },
         principal,
         snapshot: Arc::clone(asked.snapshot),
     })
+}
+
+/// Whether the request may pass, by all that its head says; who calls, unless nobody has to say.
+pub(super) fn judge(
+    asked: &mut Asked<'_>,
+    canonical: &Canonical,
+    route: &RouteSettings,
+) -> Result<Option<Arc<Principal>>, Refusal> {
+    let principal = match route.access {
+        Access::Public => None,
+        Access::Scopes(_) => {
+            let principal = authenticate(asked, canonical)?;
+            asked.client = principal.label;
+            Some(principal)
+        }
+    };
+    method(route, &canonical.head.method)?;
+    if let Some(principal) = &principal {
+        let (operation, snapshot) = (canonical.operation, asked.snapshot);
+        policy::authorise(principal, route, operation, snapshot)?;
+    }
+    let source = Source::from(asked.address);
+    let (limits, arrived) = (&asked.snapshot.limits, asked.arrived);
+    let rates = &asked.worker.shared.rates;
+    rates.request(principal.as_deref(), source, route, limits, arrived)?;
+    Ok(principal)
 }
 
 /// Who calls. A token that is known already costs neither budget nor signature, so that an address
@@ -96,7 +106,7 @@ fn authenticate(asked: &mut Asked<'_>, canonical: &Canonical) -> Result<Arc<Prin
         };
         if failed {
             let budget = asked.snapshot.limits.bearer_failures;
-            let source = Source::from(asked.connection.peer.ip());
+            let source = Source::from(asked.address);
             let failures = &asked.worker.shared.failures;
             failures.spend(source, budget, asked.arrived);
         }
@@ -114,7 +124,7 @@ fn identify(asked: &Asked<'_>, token: &[u8]) -> Result<Arc<Principal>, Refusal> 
         return Ok(principal);
     }
     let budget = snapshot.limits.bearer_failures;
-    let source = Source::from(asked.connection.peer.ip());
+    let source = Source::from(asked.address);
     if let Err(wait) = shared.failures.check(source, budget, asked.arrived) {
         return Err(Refusal::new(Reason::BearerFailuresSpent).retry_after(wait));
     }

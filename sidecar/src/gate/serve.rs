@@ -3,6 +3,7 @@
 //! A panic in any stage is a 500 for this request and is counted; every answer carries the
 //! request's id; counters and access log see every outcome.
 
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use super::canonical::{Canonical, canonical};
 use super::cors::{self, Granted};
 use super::prepared::{Prepared, Ready};
 use super::route::Route;
-use super::{log, trace};
+use super::{check, log, proxies, trace};
 use crate::Worker;
 use crate::admin::{ClientLabel, Counters, RouteLabel};
 use crate::bearer::{Judging, Leash};
@@ -37,6 +38,8 @@ pub(super) struct Asked<'a> {
     pub(super) counters: &'a Counters,
     pub(super) connection: &'a Connection,
     pub(super) snapshot: &'a Arc<Snapshot>,
+    /// The client's, as far as trusted.
+    pub(super) address: IpAddr,
     pub(super) arrived: Instant,
     /// Seconds since the epoch, read once.
     pub(super) unix_time: u64,
@@ -61,6 +64,11 @@ pub async fn serve(
         counters: worker.counters(),
         connection,
         snapshot: &snapshot,
+        address: proxies::client(
+            connection.peer.ip(),
+            request.headers(),
+            &snapshot.trusted_proxies,
+        ),
         arrived: Instant::now(),
         unix_time: unix_time(),
         client: ClientLabel::NONE,
@@ -109,7 +117,7 @@ pub async fn serve(
         .counters
         .request(asked.route, status, asked.client, duration);
     line.end(&log::End {
-        peer: connection.peer,
+        peer: asked.address,
         status,
         duration,
         request_id: &request_id,
@@ -132,6 +140,13 @@ async fn stages(
     // hyper counts the fields of HTTP/1.1 only.
     if head.headers.len() > asked.snapshot.limits.header_count {
         return Err(Reason::HeaderTooLarge.into());
+    }
+    if asked.snapshot.forward_auth
+        && let Some(rest) = check::rest(&head.uri, &asked.snapshot.path_base)
+    {
+        asked.route = RouteLabel::OTHER;
+        let rest = rest.to_owned();
+        return check::answer(asked, ready, &head, &rest);
     }
     let canonical = canonical(head, &ready.table, asked.connection.tls).map_err(|reason| {
         let refusal = Refusal::new(reason);
@@ -235,7 +250,7 @@ fn exchange<'a>(
             counters: asked.counters,
             snapshot: asked.snapshot,
             certificate: asked.connection.certificate().map(|one| &**one),
-            address: asked.connection.peer.ip(),
+            address: asked.address,
             arrived: asked.arrived,
             unix_time: asked.unix_time,
         },
