@@ -8,6 +8,7 @@ mod counters;
 mod exposition;
 mod guard;
 mod health;
+mod issuers;
 mod labels;
 mod process;
 mod readiness;

@@ -16,6 +16,7 @@ mod deny;
 mod dpop;
 mod draft;
 mod edge;
+mod issuers;
 mod key_files;
 mod live;
 mod proxies;
@@ -30,6 +31,8 @@ mod watch;
 
 #[cfg(fuzzing)]
 pub mod fuzz;
+pub(crate) use issuers::Way;
+
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +43,10 @@ pub(crate) use clients::TlsSubject;
 pub use clients::{AuthMethod, BoundTokens, Client, ClientCredential, Clients, Means};
 pub use dpop::{Dpop, NonceDemand};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
+pub use issuers::{
+    ClaimMappings, ClaimPath, Issuer, IssuerSettings, Issuers, PathFault, RequiredClaim,
+    RequiredValue, TrustedIssuer,
+};
 pub use key_files::{CertificateSource, SigningSource};
 pub use live::{Live, ReloadStatus};
 pub use proxies::TrustedProxies;

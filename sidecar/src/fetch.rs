@@ -212,6 +212,11 @@ impl Source {
         &self.origin
     }
 
+    /// Path and query.
+    pub(crate) fn target(&self) -> &str {
+        self.target.as_str()
+    }
+
     /// Whether both are of one scheme, host and port, wherever connections go.
     pub(crate) fn same_origin(&self, url: &str) -> bool {
         let bare = url.split(['?', '#']).next().unwrap_or_default();

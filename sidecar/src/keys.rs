@@ -28,9 +28,7 @@ pub use subject::{DistinguishedName, NameFault};
 
 pub(crate) use der::not_after;
 pub(crate) use generated::{make_folder, write_over};
-pub(crate) use public::{
-    DOCUMENT_BYTES_MAX, DocumentFault, PassedOver, PublicKeys, is_private, public_jwk,
-};
+pub(crate) use public::{DOCUMENT_BYTES_MAX, DocumentFault, PublicKeys, is_private, public_jwk};
 pub(crate) use secret::{Cost, Keyed, Presented};
 pub(crate) use subject::{Identity, sha256};
 pub(crate) use verifying::{Unfit, VerifyingKey, thumbprint};

@@ -29,7 +29,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use config::ClientCredential;
+pub use config::{ClientCredential, Issuer};
 pub use running::Running;
 pub use server::StartError;
 pub use sidecar::{BuildError, Builder, Sidecar};
@@ -41,6 +41,8 @@ pub struct Shared {
     pub live: config::Live,
     /// Tokens that were fully validated.
     pub tokens: bearer::Cache,
+    /// Keeps external issuers' keys up to date.
+    pub(crate) issuers: bearer::Refresher,
     /// Counts and announces what may end a token.
     pub changes: bearer::Changes,
     /// What was revoked while running, and before.
@@ -79,6 +81,7 @@ impl Shared {
         Self {
             live,
             tokens: bearer::Cache::new(),
+            issuers: bearer::Refresher::default(),
             changes: bearer::Changes::default(),
             revocations,
             proofs: bearer::Proofs::new(),

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         file: Some(cli.source.config),
         overrides: cli.source.set,
         clients: Vec::new(),
+        issuers: Vec::new(),
     };
     match cli.command.unwrap_or(Command::Run) {
         Command::Run => run(source),

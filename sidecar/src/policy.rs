@@ -17,7 +17,7 @@ pub use rates::Rates;
 pub(crate) use failures::{Budgets, Source};
 pub(crate) use rates::Caller;
 
-use crate::bearer::Principal;
+use crate::bearer::{Origin, Principal};
 use crate::config::{Access, RouteSettings, Snapshot};
 use crate::refusal::{Reason, Refusal};
 
@@ -29,6 +29,7 @@ pub(crate) fn authorise(
     operation: Option<&'static Operation>,
     snapshot: &Snapshot,
 ) -> Result<(), Refusal> {
+    accepted(principal)?;
     if let Access::Scopes(needed) = &route.access {
         let has = |scope| principal.scopes.contains(scope);
         if !needed.iter().all(has) {
@@ -46,6 +47,19 @@ pub(crate) fn authorise(
         return Err(Reason::UserApiBlocked.into());
     }
     Ok(())
+}
+
+/// Whether a token has what its issuer's tokens must have to pass anywhere.
+pub(crate) fn accepted(principal: &Principal) -> Result<(), Refusal> {
+    let needed = match &principal.origin {
+        Origin::Registered(_) => return Ok(()),
+        Origin::External(issuer) => &issuer.required_scopes,
+    };
+    if needed.iter().all(|scope| principal.scopes.contains(scope)) {
+        return Ok(());
+    }
+    let scope = needed.join(" ");
+    Err(Refusal::new(Reason::ScopeInsufficient).needs_scope(scope))
 }
 
 /// What `WorkflowApi.BlockUserApi` switches off.

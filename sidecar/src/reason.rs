@@ -220,6 +220,10 @@ reasons! {
         "the access token has expired";
     TokenNotYetValid "token_not_yet_valid" 401 Unauthorized InvalidToken
         "the access token is not valid yet";
+    ClaimRequired "claim_required" 401 Unauthorized InvalidToken
+        "the access token lacks a claim, or a value of it, that is required of its issuer";
+    IssuerKeysMissing "issuer_keys_missing" 503 UpstreamUnavailable TemporarilyUnavailable
+        "the keys of the access token's issuer could not be fetched yet";
     ClientRemoved "client_removed" 401 Unauthorized InvalidToken
         "the access token's client is not registered";
     BindingUnsupported "binding_unsupported" 401 Unauthorized InvalidToken
@@ -444,6 +448,8 @@ impl Reason {
             | Self::UpstreamOverloaded
             | Self::SecretChecksBusy
             | Self::Draining => Some(1),
+            // The issuer is asked again within ten seconds when somebody waits for it.
+            Self::IssuerKeysMissing => Some(5),
             other => (other.name() == ErrorName::RateLimited).then_some(1),
         }
     }

@@ -22,6 +22,7 @@ pub mod client;
 pub mod components;
 pub mod files;
 pub mod forge;
+pub mod issuer;
 pub mod material;
 pub mod process;
 pub mod programs;

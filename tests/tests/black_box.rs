@@ -20,6 +20,7 @@ mod expense_claim;
 mod forward_auth;
 mod forwarding;
 mod harness;
+mod issuers;
 mod life_cycle;
 mod limits;
 mod readme;

@@ -12,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::counters::{BOUNDS_MICROS, CLASSES, Counters, Histogram, Plain, unix_seconds};
 use super::health::Stage;
+use super::issuers::by_name;
 use super::labels::{ConnectionLimit, Label, TokenOutcome, UpstreamOutcome};
 use super::process;
 use crate::Shared;
@@ -52,6 +53,7 @@ impl Collector for Everything {
         memories(&mut writer, &self.0)?;
         connections(&mut writer, workers)?;
         upstream(&mut writer, workers)?;
+        issuers(&mut writer, &self.0)?;
         process_wide(&mut writer, &self.0)
     }
 }
@@ -140,6 +142,40 @@ fn tokens(writer: &mut Writer<'_>, workers: &[Counters]) -> fmt::Result {
         "basic_credentials_raw",
         "Basic credentials that were right as they stood, and not when form-decoded (RFC 6749 2.3.1)",
         plain.basic_raw,
+    )
+}
+
+fn issuers(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
+    let snapshot = shared.live.snapshot();
+    let issuers = by_name(&snapshot);
+    if issuers.is_empty() {
+        return Ok(());
+    }
+    let mut keys = Vec::new();
+    let mut fetched = Vec::new();
+    for (name, standing) in &issuers {
+        keys.push((vec![("issuer", *name)], standing.keys as u64));
+        if let Some(at) = standing.fetched {
+            fetched.push((vec![("issuer", *name)], unix_seconds(at)));
+        }
+    }
+    writer.gauges("issuer_keys", "Keys held of an external issuer", None, keys)?;
+    writer.gauges(
+        "issuer_keys_fetched_timestamp",
+        "When an external issuer's keys were last fetched well",
+        Some(&Unit::Seconds),
+        fetched,
+    )?;
+    let mut fetches = Vec::new();
+    for (name, standing) in &issuers {
+        for (outcome, count) in [("good", standing.succeeded), ("failed", standing.failed)] {
+            fetches.push((vec![("issuer", *name), ("outcome", outcome)], count));
+        }
+    }
+    writer.counters(
+        "issuer_fetches",
+        "Attempts to fetch an external issuer's keys",
+        fetches,
     )
 }
 
@@ -331,6 +367,23 @@ impl Writer<'_> {
         let kind = MetricType::Gauge;
         let mut encoder = self.0.encode_descriptor(name, help, unit, kind)?;
         encoder.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))
+    }
+
+    fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        series: Vec<(Labels<'_>, u64)>,
+    ) -> fmt::Result {
+        let kind = MetricType::Gauge;
+        let mut encoder = self.0.encode_descriptor(name, help, unit, kind)?;
+        for (labels, value) in series {
+            let set = labels.as_slice();
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            encoder.encode_family(&set)?.encode_gauge(&value)?;
+        }
+        Ok(())
     }
 
     fn histograms(

@@ -14,7 +14,7 @@ use super::{Denials, Epoch, Judging, Revocations};
 use crate::admin::Metrics;
 use crate::config::{
     Access, AccessLog, AdminUrl, Authority, BoundTokens, Client, ClientCertificates, Clients,
-    CorsOrigins, Dpop, Drain, Endpoint, Limits, LogSettings, Means, Rate, RouteSettings,
+    CorsOrigins, Dpop, Drain, Endpoint, Issuers, Limits, LogSettings, Means, Rate, RouteSettings,
     SigningSource, Snapshot, TokenServer, UpstreamSettings,
 };
 use crate::keys::{KeyRing, Material, Secret};
@@ -93,6 +93,7 @@ pub(crate) fn snapshot() -> Snapshot {
             clients: clients(registered),
             assertion_lifetime: Duration::from_secs(3600),
         }),
+        issuers: Issuers::default(),
         routes: vec![
             route("/workflowapi", Access::Scopes(vec!["WorkflowApi".into()])),
             route("/public", Access::Public),

@@ -9,9 +9,10 @@ use settings::{Mark, Object, Reading};
 
 use super::client_certificates::ClientCertificatesDraft;
 use super::clients::Registered;
+use super::issuers::{self, IssuerDraft};
 use super::key_files::KeyFiles;
 use super::{
-    AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
+    AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Issuer, Limits, ListenUrl,
     LogSettings, RouteSettings, TrustedProxies, UpstreamSettings, deny, proxies, routes, urls,
 };
 use crate::bearer::Denials;
@@ -30,6 +31,9 @@ pub(super) struct Draft {
     /// `None` with `DisableOpenIddictServer`.
     pub(super) token_server: Option<TokenServerDraft>,
     pub(super) disabled_mark: Mark,
+    pub(super) issuers: Vec<IssuerDraft>,
+    /// There are more, with faults.
+    pub(super) issuers_faulty: bool,
     pub(super) routes: Vec<RouteSettings>,
     pub(super) upstream: UpstreamSettings,
     pub(super) upstream_mark: Mark,
@@ -70,6 +74,7 @@ impl Draft {
     pub(super) fn read(
         root: &Object<'_>,
         in_code: &[ClientCredential],
+        issuers_in_code: &[Issuer],
         reading: &mut Reading,
     ) -> Self {
         let at = |key: &str| root.value_mark(key).unwrap_or_else(|| root.mark());
@@ -88,6 +93,7 @@ impl Draft {
         let data_folder = root.text(reading, "DataFolder");
         let data_folder = data_folder.map_or("data".to_owned(), |text| text.value);
         let workers = root.optional_integer(reading, "Workers");
+        let (issuers, issuers_faulty) = issuers::read(root, issuers_in_code, reading);
         Self {
             listen_mark: at("Url"),
             allow_plain_http: root.bool(reading, "AllowPlainHttp").value,
@@ -98,6 +104,8 @@ impl Draft {
             dpop: Dpop::read(root, reading),
             token_server: TokenServerDraft::read(root, in_code, reading),
             disabled_mark: at("DisableOpenIddictServer"),
+            issuers,
+            issuers_faulty,
             routes: routes::read(root, reading),
             #[cfg(feature = "embedded")]
             engine: (upstream.endpoint == super::Endpoint::Embedded)

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
-    LogSettings, RouteSettings, TrustedProxies, UpstreamSettings,
+    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Dpop, Drain, Issuers, Limits,
+    ListenUrl, LogSettings, RouteSettings, TrustedProxies, UpstreamSettings,
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub dpop: Dpop,
     /// `None` with `DisableOpenIddictServer`.
     pub token_server: Option<TokenServer>,
+    /// Who is trusted besides.
+    pub issuers: Issuers,
     /// What is forwarded; the longest prefix counts.
     pub routes: Vec<RouteSettings>,
     /// Where it is forwarded to.

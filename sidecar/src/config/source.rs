@@ -12,8 +12,8 @@ use settings::{Document, Fault, Faults, Input, Program, Reading};
 use super::draft::{Draft, TokenServerDraft};
 use super::key_files::KeyFiles;
 use super::{
-    CertificateSource, ClientCredential, Endpoint, SigningSource, Snapshot, TokenServer, checks,
-    retain,
+    CertificateSource, ClientCredential, Endpoint, Issuer, SigningSource, Snapshot, TokenServer,
+    checks, issuers, retain,
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
@@ -27,6 +27,8 @@ pub struct Source {
     pub overrides: Vec<String>,
     /// Registered in code; they win over the file's for the same id.
     pub clients: Vec<ClientCredential>,
+    /// Registered in code; they win over the file's of the same name.
+    pub issuers: Vec<Issuer>,
 }
 
 impl std::fmt::Debug for Source {
@@ -36,6 +38,7 @@ impl std::fmt::Debug for Source {
             .field("file", &self.file)
             .field("overrides", &self.overrides.len())
             .field("clients", &self.clients)
+            .field("issuers", &self.issuers)
             .finish()
     }
 }
@@ -107,6 +110,7 @@ impl Source {
             if let Some(token_server) = &draft.token_server {
                 load_keys(token_server, draft, None, Purpose::Check, reading);
             }
+            issuers::load(&draft.issuers, None, None, reading);
         }
         (found.draft, found.reading.faults)
     }
@@ -119,7 +123,7 @@ impl Source {
         });
         let draft = document.map(|document| {
             let root = document.root();
-            let draft = Draft::read(&root, &self.clients, &mut reading);
+            let draft = Draft::read(&root, &self.clients, &self.issuers, &mut reading);
             let program = match draft.upstream.endpoint {
                 Endpoint::Embedded => Program::Both,
                 Endpoint::Http { .. } | Endpoint::Unix { .. } => Program::Sidecar,
@@ -151,6 +155,9 @@ fn finish(
         let keys = load_keys(&token_server, &draft, previous, Purpose::Run, reading);
         (keys, token_server.registered)
     });
+    // Keys that were fetched are kept under the data folder, for a start while an issuer is down.
+    let folder = draft.data_folder.as_path();
+    let issuers = issuers::load(&draft.issuers, previous, Some(folder), reading);
     if reading.faults.has_errors() {
         return None;
     }
@@ -171,6 +178,7 @@ fn finish(
         client_certificates,
         dpop: draft.dpop,
         token_server,
+        issuers,
         routes: draft.routes,
         upstream: draft.upstream,
         #[cfg(feature = "embedded")]

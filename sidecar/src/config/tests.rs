@@ -1,6 +1,7 @@
 //! From a file to a snapshot, or to the fault that says why not.
 
 mod bound_tokens;
+mod issuers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -422,7 +423,7 @@ fn broken_files_are_kept_out_and_say_why() {
         ),
         (
             format!("{BASE}{c} \"Issuers\": [{{ \"Issuer\": \"https://id\" }}]"),
-            "`Issuers` is not supported by this version",
+            "there is no `Audience`",
         ),
         (
             format!("{BASE}{c} \"TrustedProxies\": [\"10.0.0.0/8\"]"),

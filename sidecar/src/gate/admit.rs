@@ -101,6 +101,8 @@ fn authenticate(asked: &mut Asked<'_>, canonical: &Canonical) -> Result<Arc<Prin
             | Reason::SchemeUnsupported
             | Reason::ProofNonceNeeded
             | Reason::ProofsTooMany
+            // Nobody could have done better while we lack the keys.
+            | Reason::IssuerKeysMissing
             | Reason::BearerFailuresSpent => false,
             _ => true,
         };

@@ -63,8 +63,8 @@ struct Server<'a> {
 struct Resource<'a> {
     #[serde(rename = "resource")]
     id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    authorization_servers: Option<[&'a str; 1]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    authorization_servers: Vec<&'a str>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     scopes_supported: BTreeSet<&'a str>,
     bearer_methods_supported: [&'static str; 1],
@@ -121,7 +121,7 @@ impl Published {
         let resource_id = format!("{base}/workflowapi");
         let resource = Resource {
             id: &resource_id,
-            authorization_servers: snapshot.token_server.is_some().then_some([issuer]),
+            authorization_servers: authorization_servers(snapshot),
             scopes_supported: scopes.clone(),
             bearer_methods_supported: ["header"],
             tls_client_certificate_bound_access_tokens: certificates,
@@ -179,6 +179,20 @@ impl Published {
     pub(crate) fn resource_id(&self) -> &str {
         &self.resource_id
     }
+}
+
+/// Ours first, then the others by name. RFC 9728 §2: issuers as RFC 8414 has them, so https URLs.
+fn authorization_servers(snapshot: &Snapshot) -> Vec<&str> {
+    let own = snapshot.token_server.is_some();
+    let own = own.then_some(&*snapshot.authority.issuer);
+    let mut others: Vec<&str> = snapshot
+        .issuers
+        .iter()
+        .map(|issuer| &*issuer.settings.issuer)
+        .filter(|issuer| issuer.starts_with("https://"))
+        .collect();
+    others.sort_unstable();
+    own.into_iter().chain(others).collect()
 }
 
 fn json(document: &impl Serialize) -> Document {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::form::Form;
 use super::token::{Exchange, json as answer};
-use crate::bearer::{self, Judging, Principal};
+use crate::bearer::{self, Judging, Origin, Principal};
 use crate::body::ResponseBody;
 use crate::refusal::{Reason, Refusal};
 
@@ -40,12 +40,20 @@ impl Exchange<'_> {
         };
         let known = judged
             .map(|validated| validated.principal)
-            .filter(|principal| client.introspect || principal.client_id == client.id);
+            .filter(|principal| client.introspect || is_own(principal, &client.id));
         let told = match known {
             Some(principal) => active(token, &principal),
             None => json!({ "active": false }),
         };
         Ok(answer(told.to_string().into_bytes()))
+    }
+}
+
+/// Whether it is a token of ours to that client: another issuer's client may have the same id.
+fn is_own(principal: &Principal, client: &str) -> bool {
+    match &principal.origin {
+        Origin::Registered(registered) => *registered.id == *client,
+        Origin::External(_) => false,
     }
 }
 

@@ -73,6 +73,7 @@ impl Rates {
     ) -> Result<(), Refusal> {
         let own = principal.and_then(|principal| match &principal.origin {
             Origin::Registered(client) => client.rate.or(limits.requests),
+            Origin::External(_) => limits.requests,
         });
         if own.is_none() && route.rate.is_none() {
             return Ok(());
