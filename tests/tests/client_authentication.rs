@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tests::client::{Answer, Call, Client};
 use tests::files::Way;
 use tests::forge::{Forger, claims_of, hs256, unsigned, with};
+use tests::issuer::{Issuer, SigningKey};
 use tests::material::Material;
 use tests::process::run;
 use tests::programs::programs;
@@ -295,6 +296,7 @@ async fn a_bad_assertion_is_401_invalid_client() {
     let wrong = "a claim of the client assertion is missing or wrong";
     let unknown = "the client assertion is of an unknown client, or signed with an unknown key";
     let malformed = "the client assertion is not a JWT of the expected form";
+    let voucher = "the client assertion is from an issuer that no client relies on";
     let too_long = "the client assertion is good for longer than is allowed";
     let header = json!({ "alg": "ES256", "kid": "k" });
     let signed = |header: &Value| signer.key.sign(header, &signer.claims());
@@ -307,12 +309,12 @@ async fn a_bad_assertion_is_401_invalid_client() {
         (
             "another issuer",
             signer.assertion(&json!({ "iss": CLIENT })),
-            wrong,
+            voucher,
         ),
         (
             "no subject",
             signer.assertion(&json!({ "sub": null })),
-            wrong,
+            voucher,
         ),
         (
             "no issuer",
@@ -711,5 +713,239 @@ async fn each_client_has_its_own_scopes_audience_lifetime_and_operations() {
     ] {
         let answer = sidecar.client.get(path).bearer(&token).send().await;
         assert_eq!(answer.status, status, "{path}: {}", answer.text());
+    }
+}
+
+/// Claims as Kubernetes has them in a projected service-account token.
+fn workload(issuer: &Issuer, change: &Value) -> Value {
+    let claims = json!({
+        "iss": issuer.name, "sub": "system:serviceaccount:shop:orders",
+        "aud": ["https://sidecar.shop"], "iat": now(), "nbf": now(), "exp": now() + 3600,
+        "jti": "the same for an hour",
+        "kubernetes.io": { "namespace": "shop", "serviceaccount": { "name": "orders" } },
+    });
+    with(&claims, change)
+}
+
+#[tokio::test]
+async fn a_trusted_issuers_token_is_a_client_assertion_so_that_a_pod_needs_no_secret() {
+    let issuer = Issuer::start().await;
+    let key = SigningKey::new("cluster");
+    issuer.publish(&[&key]);
+    let credential = |subject: &str| {
+        json!([{
+            "Issuer": issuer.name, "Subject": subject, "Audience": "https://sidecar.shop",
+        }])
+    };
+    let setup = Setup::new()
+        .with_client(json!({
+            "ClientId": "orders",
+            "FederatedCredentials": credential("system:serviceaccount:shop:orders"),
+        }))
+        .with_client(json!({
+            "ClientId": "billing",
+            "FederatedCredentials": credential("system:serviceaccount:shop:billing"),
+        }))
+        .with(&json!({
+            "Issuers": [{
+                "Issuer": issuer.name, "Authorities": "issuer.pem", "AccessTokens": false,
+            }],
+            "DetailedRefusals": true,
+        }));
+    setup.write("issuer.pem", &issuer.certificate);
+    let sidecar = setup.sidecar().await;
+    let pod = |change: &Value| key.token(&json!({ "typ": null }), &workload(&issuer, change));
+    let ask = |assertion: &str, more: &[(&str, &str)]| {
+        ask_by(
+            &sidecar.client,
+            TOKEN,
+            assertion,
+            &[&[GRANT], more].concat(),
+        )
+        .send()
+    };
+    let good = pod(&json!({}));
+    until("the issuer's keys are there", || async {
+        (ask(&good, &[]).await.status == 200).then_some(())
+    })
+    .await;
+    // As often as it is good; the client may be named or not.
+    for more in [vec![], vec![("client_id", "orders")]] {
+        let token = granted(&ask(&good, &more).await);
+        assert_eq!(claims_of(&token)["client_id"], "orders");
+        let call = sidecar
+            .client
+            .get("/workflowapi/getschemelist")
+            .bearer(&token);
+        call.send().await.expect(200);
+    }
+    let billing =
+        pod(&json!({ "sub": "system:serviceaccount:shop:billing", "aud": "https://sidecar.shop" }));
+    let token = granted(&ask(&billing, &[]).await);
+    assert_eq!(claims_of(&token)["client_id"], "billing");
+
+    let wrong = "a claim of the client assertion is missing or wrong";
+    let other = SigningKey::new("cluster");
+    for (name, assertion, code) in [
+        (
+            "another subject",
+            pod(&json!({ "sub": "system:serviceaccount:shop:other" })),
+            wrong,
+        ),
+        (
+            "a longer subject",
+            pod(&json!({ "sub": "system:serviceaccount:shop:orders2" })),
+            wrong,
+        ),
+        (
+            "another audience",
+            pod(&json!({ "aud": "https://kubernetes.default.svc" })),
+            wrong,
+        ),
+        ("no audience", pod(&json!({ "aud": null })), wrong),
+        ("no exp", pod(&json!({ "exp": null })), wrong),
+        (
+            "a bound token",
+            pod(&json!({ "cnf": { "jkt": "x" } })),
+            wrong,
+        ),
+        (
+            "over",
+            pod(&json!({ "exp": now() - 60 })),
+            "the client assertion has expired",
+        ),
+        (
+            "another issuer",
+            pod(&json!({ "iss": "https://else.example" })),
+            "the client assertion is from an issuer that no client relies on",
+        ),
+        (
+            "another's key",
+            other.token(&json!({ "typ": null }), &workload(&issuer, &json!({}))),
+            "the client assertion's signature is wrong",
+        ),
+        (
+            "an access token",
+            key.token(&json!({}), &workload(&issuer, &json!({}))),
+            "the client assertion is not a JWT of the expected form",
+        ),
+    ] {
+        refused(name, &ask(&assertion, &[]).await, code);
+    }
+    refused(
+        "the other client",
+        &ask(&good, &[("client_id", "billing")]).await,
+        wrong,
+    );
+    // It only vouches: nothing of it is let in by itself.
+    let access = key.token(&json!({}), &with(&issuer.claims(), &json!({ "sub": "x" })));
+    let answer = sidecar
+        .client
+        .get("/workflowapi/getschemelist")
+        .bearer(&access);
+    assert_eq!(
+        answer.send().await.expect(401).json()["code"],
+        "issuer_wrong"
+    );
+}
+
+#[tokio::test]
+async fn a_client_publishes_its_keys_and_changes_them() {
+    let place = Issuer::start().await;
+    let (one, two) = (SigningKey::new("one"), SigningKey::new("two"));
+    place.publish(&[&one]);
+    let uri = format!("{}/keys", place.name.trim_end_matches("/realm"));
+    let setup = Setup::new()
+        .with_client(json!({ "ClientId": "signer", "JwksUri": uri }))
+        .with(&json!({ "DetailedRefusals": true }))
+        .variable("SSL_CERT_FILE", "place.pem");
+    setup.write("place.pem", &place.certificate);
+    let sidecar = setup.sidecar().await;
+    let ask = |key: &SigningKey| {
+        let claims = json!({
+            "iss": "signer", "sub": "signer", "aud": sidecar.url,
+            "jti": uuid::Uuid::new_v4().to_string(), "exp": now() + 60,
+        });
+        let assertion = key.token(&json!({ "typ": "JWT" }), &claims);
+        ask_by(&sidecar.client, TOKEN, &assertion, &[GRANT]).send()
+    };
+    until("the client's keys are there", || async {
+        let answer = ask(&one).await;
+        // Not the client's fault as long as they were never had.
+        assert!(
+            answer.status == 503 || answer.status == 200,
+            "{}",
+            answer.text()
+        );
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    let unknown = "the client assertion is of an unknown client, or signed with an unknown key";
+    refused("an unknown key", &ask(&two).await, unknown);
+    // The unknown key has the set fetched again, at most once in ten seconds.
+    place.publish(&[&one, &two]);
+    until("the new key is there", || async {
+        (ask(&two).await.status == 200).then_some(())
+    })
+    .await;
+    granted(&ask(&one).await);
+    // Keys that are held go on while the place is down.
+    place.state().up = false;
+    granted(&ask(&one).await);
+}
+
+#[tokio::test]
+async fn what_nobody_could_authenticate_by_is_a_fault() {
+    let key = Prover::new().jwk();
+    let private = with(&key, &json!({ "d": "AAAA" }));
+    let credential = json!([{ "Issuer": "https://id.example", "Subject": "s", "Audience": "a" }]);
+    for (client, want) in [
+        (json!({}), "nobody can authenticate as it"),
+        (
+            json!({ "Jwks": { "keys": [] } }),
+            "no key for an allowed algorithm",
+        ),
+        (
+            json!({ "Jwks": { "keys": [private] } }),
+            "a private or a symmetric key",
+        ),
+        (
+            json!({ "Jwks": { "keys": [{ "kty": "oct", "k": "AAAA" }] } }),
+            "a private or a symmetric key",
+        ),
+        (json!({ "Jwks": { "File": "missing.json" } }), "cannot read"),
+        (
+            json!({ "JwksUri": "http://id.example/keys" }),
+            "`JwksUri` cannot be fetched",
+        ),
+        (
+            json!({ "JwksUri": "https://id.example/keys", "Jwks": { "keys": [key] } }),
+            "both `Jwks` and `JwksUri`",
+        ),
+        (json!({ "TlsSubject": "robot" }), "distinguished name"),
+        (
+            json!({ "TlsSubject": { "Dns": "a", "Uri": "b" } }),
+            "exactly one name",
+        ),
+        (json!({ "TlsThumbprints": ["abc"] }), "not the SHA-256"),
+        (
+            json!({ "FederatedCredentials": [{ "Subject": "s" }] }),
+            "no `Issuer`",
+        ),
+        (
+            json!({ "FederatedCredentials": credential }),
+            "not one of `Issuers`",
+        ),
+        (
+            json!({ "ClientSecret": "s", "TokenEndpointAuthMethod": "tls_client_auth" }),
+            "has nothing for it",
+        ),
+    ] {
+        let client = with(&json!({ "ClientId": "a" }), &client);
+        let setup = Setup::new().with_client(client.clone());
+        setup.write_config();
+        let ran = run(setup.command(&programs().sidecar, &["check"])).await;
+        assert_eq!(ran.code, Some(1), "{client}: {}", ran.stdout);
+        assert!(ran.stdout.contains(want), "{client}: {}", ran.stdout);
     }
 }

@@ -188,6 +188,7 @@ fn authorization_servers(snapshot: &Snapshot) -> Vec<&str> {
     let mut others: Vec<&str> = snapshot
         .issuers
         .iter()
+        .filter(|issuer| issuer.settings.access_tokens)
         .map(|issuer| &*issuer.settings.issuer)
         .filter(|issuer| issuer.starts_with("https://"))
         .collect();
