@@ -29,7 +29,7 @@ mod upstream;
 mod urls;
 mod watch;
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub(crate) use issuers::Way;
 

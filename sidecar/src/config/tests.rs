@@ -426,8 +426,8 @@ fn broken_files_are_kept_out_and_say_why() {
             "there is no `Audience`",
         ),
         (
-            format!("{BASE}{c} \"TrustedProxies\": [\"10.0.0.0/8\"]"),
-            "`TrustedProxies` is not supported",
+            format!("{BASE}{c} \"Certificates\": [{{}}]"),
+            "`Certificates` is not supported",
         ),
         (
             format!("{BASE}{c} \"Routes\": []"),

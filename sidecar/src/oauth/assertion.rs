@@ -77,17 +77,16 @@ impl<'a> Assertion<'a> {
             |key: &crate::keys::VerifyingKey| key.verify(self.jws.signed.as_bytes(), &signature);
         let kid = self.jws.kid().map_err(malformed)?;
         let mut any = false;
-        let found = match kid.filter(|kid| keys.knows(kid)) {
-            Some(kid) => keys.find(kid, algorithm).inspect(|_| any = true).any(good),
+        let found = if let Some(kid) = kid.filter(|kid| keys.knows(kid)) {
+            keys.find(kid, algorithm).inspect(|_| any = true).any(good)
+        } else {
             // RFC 7515 §4.1.4: a hint. Many sets of one key have none.
-            None => {
-                let mut tried = keys
-                    .unnamed(kid.is_none())
-                    .filter(|key| key.algorithm() == algorithm)
-                    .take(TRIED_MAX)
-                    .inspect(|_| any = true);
-                tried.any(good)
-            }
+            let mut tried = keys
+                .unnamed(kid.is_none())
+                .filter(|key| key.algorithm() == algorithm)
+                .take(TRIED_MAX)
+                .inspect(|_| any = true);
+            tried.any(good)
         };
         match (found, any) {
             (true, _) => Ok(()),

@@ -68,13 +68,13 @@ impl Asking<'_> {
                     }
                 }
             }
-            Offered::Certificate { client_id } => match self.by_certificate(client_id, clients) {
-                Some(proved) => proved,
-                None => {
+            Offered::Certificate { client_id } => {
+                let Some(proved) = self.by_certificate(client_id, clients) else {
                     memory.spend(client_id, attempt)?;
                     return Err(Reason::ClientCertificateWrong.into());
-                }
-            },
+                };
+                proved
+            }
         };
         let Proved {
             client,

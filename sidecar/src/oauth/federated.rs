@@ -49,14 +49,13 @@ impl Judge<'_> {
                     && audiences.contains(&&*one.audience)
             })
         };
-        let found = match named {
-            Some(named) => self.clients.find(named).filter(|client| vouches(client)),
-            None => {
-                let mut clients = self.clients.federated().iter();
-                let found = clients.find(|client| vouches(client));
-                // Two clients of one workload: it has to say which it is.
-                found.filter(|_| !clients.any(|client| vouches(client)))
-            }
+        let found = if let Some(named) = named {
+            self.clients.find(named).filter(|client| vouches(client))
+        } else {
+            let mut clients = self.clients.federated().iter();
+            let found = clients.find(|client| vouches(client));
+            // Two clients of one workload: it has to say which it is.
+            found.filter(|_| !clients.any(|client| vouches(client)))
         };
         found.cloned().ok_or(Reason::AssertionClaimsWrong)
     }
