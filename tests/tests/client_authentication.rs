@@ -949,3 +949,36 @@ async fn what_nobody_could_authenticate_by_is_a_fault() {
         assert!(ran.stdout.contains(want), "{client}: {}", ran.stdout);
     }
 }
+
+#[tokio::test]
+async fn an_administrator_sees_when_each_client_and_secret_was_last_used() {
+    let (old, new) = (secrets::new_secret(), secrets::new_secret());
+    let sidecar = Setup::new()
+        .with_client(json!({ "ClientId": "rotating", "ClientSecrets": [
+            { "Value": old, "NotAfter": "2999-01-01T00:00:00Z" }, { "Hash": pbkdf2_of(&new) },
+        ] }))
+        .with_client(json!({
+            "ClientId": "admin", "ClientSecret": old, "Scopes": ["WorkflowAdmin"],
+        }))
+        .sidecar()
+        .await;
+    granted(&by_secret(&sidecar, "rotating", &new).await);
+    let admin = granted(&by_secret(&sidecar, "admin", &old).await);
+    let token = sidecar.token().await;
+    // To others it is not there.
+    sidecar.admin.get("/clients").send().await.expect(404);
+    let answer = sidecar.admin.get("/clients").bearer(&token);
+    answer.send().await.expect(404);
+    let answer = sidecar.admin.get("/clients").bearer(&admin).send().await;
+    let told = answer.expect(200).json();
+    let clients = told["clients"].as_array().expect("a list");
+    let rotating = clients.iter().find(|one| one["clientId"] == "rotating");
+    let rotating = rotating.expect("the client");
+    assert!(rotating["lastUsed"].is_string(), "{told}");
+    assert_eq!(rotating["methods"][0]["method"], "client_secret_post");
+    let secrets = rotating["secrets"].as_array().expect("a list");
+    assert_eq!(secrets[0]["notAfter"], "2999-01-01T00:00:00Z");
+    assert_eq!(secrets[0]["lastUsed"], Value::Null);
+    assert_eq!(secrets[1]["kind"], "pbkdf2-sha256");
+    assert!(secrets[1]["lastUsed"].is_string(), "{told}");
+}
