@@ -12,6 +12,7 @@ mod both;
 mod bound_tokens;
 mod broken_config;
 mod canonical;
+mod client_authentication;
 mod clients;
 mod commands;
 mod discovery;

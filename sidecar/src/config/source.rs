@@ -13,7 +13,7 @@ use super::draft::{Draft, TokenServerDraft};
 use super::key_files::KeyFiles;
 use super::{
     CertificateSource, ClientCredential, Endpoint, Issuer, SigningSource, Snapshot, TokenServer,
-    checks, issuers, retain,
+    checks, clients, issuers, retain,
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
@@ -158,6 +158,9 @@ fn finish(
     // Keys that were fetched are kept under the data folder, for a start while an issuer is down.
     let folder = draft.data_folder.as_path();
     let issuers = issuers::load(&draft.issuers, previous, Some(folder), reading);
+    if let Some((_, registered, _)) = &token_server {
+        clients::connect(&registered.clients, previous, folder, reading);
+    }
     if reading.faults.has_errors() {
         return None;
     }
