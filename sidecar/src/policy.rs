@@ -5,11 +5,13 @@
 //! Elsewhere: who calls (`bearer`); which operation a request names (`gate`).
 
 mod failures;
+mod hook;
 mod operations;
 
 use workflow_api::{Id, Operation};
 
 pub use failures::Failures;
+pub use hook::{Denial, HookRequest, Hooks, PolicyHook};
 pub use operations::{Operations, UnknownOperation};
 
 pub(crate) use failures::{Budgets, Source};

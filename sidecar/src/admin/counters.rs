@@ -18,8 +18,7 @@ use crate::refusal::Reason;
 /// Status classes 1xx to 5xx.
 pub(crate) const CLASSES: usize = 5;
 
-/// More reasons than `Reason` has; one beyond is not counted.
-const REASONS_MAX: usize = 128;
+const REASONS: usize = Reason::ALL.len();
 
 /// Upper bounds of the latency buckets in microseconds: what a cache hit costs, what a network
 /// costs, what a fault costs.
@@ -89,7 +88,7 @@ pub struct Counters {
     /// By client; made when a client is first seen here.
     requests: Box<[OnceLock<Box<Requests>>]>,
     durations: Box<[OnceLock<Box<Histogram>>; ROUTES_MAX]>,
-    refusals: [AtomicU64; REASONS_MAX],
+    refusals: [AtomicU64; REASONS],
     cache_hits: AtomicU64,
     cache_misses: AtomicU64,
     tokens: ByLabel<11>,
@@ -114,7 +113,7 @@ impl Counters {
         Self {
             requests: (0..CLIENTS_MAX).map(|_| OnceLock::new()).collect(),
             durations: Box::new([const { OnceLock::new() }; ROUTES_MAX]),
-            refusals: [const { AtomicU64::new(0) }; REASONS_MAX],
+            refusals: [const { AtomicU64::new(0) }; REASONS],
             cache_hits: AtomicU64::new(0),
             cache_misses: AtomicU64::new(0),
             tokens: ByLabel::new(),

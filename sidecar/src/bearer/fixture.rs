@@ -95,6 +95,7 @@ pub(crate) fn snapshot() -> Snapshot {
             route("/workflowapi", Access::Scopes(vec!["WorkflowApi".into()])),
             route("/public", Access::Public),
         ],
+        hooks: crate::policy::Hooks::default(),
         upstream: UpstreamSettings {
             endpoint: Endpoint::Embedded,
             connect_timeout: Duration::from_secs(2),

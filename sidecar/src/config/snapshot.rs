@@ -9,6 +9,7 @@ use super::{
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
+use crate::policy::Hooks;
 
 /// Everything that a request is judged by, validated, immutable. A request takes it once and
 /// lives and dies with it.
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub token_server: Option<TokenServer>,
     /// What is forwarded; the longest prefix counts.
     pub routes: Vec<RouteSettings>,
+    /// Rules in code.
+    pub hooks: Hooks,
     /// Where it is forwarded to.
     pub upstream: UpstreamSettings,
     /// Settings of the engine in this process, when the upstream is that one.

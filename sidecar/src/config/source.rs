@@ -17,6 +17,7 @@ use super::{
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
+use crate::policy::Hooks;
 
 /// Where the configuration comes from; the same at start and at every reload.
 #[derive(Clone, Default)]
@@ -27,6 +28,8 @@ pub struct Source {
     pub overrides: Vec<String>,
     /// Registered in code; they win over the file's for the same id.
     pub clients: Vec<ClientCredential>,
+    /// Rules in code, which every snapshot carries.
+    pub hooks: Hooks,
 }
 
 impl std::fmt::Debug for Source {
@@ -36,6 +39,7 @@ impl std::fmt::Debug for Source {
             .field("file", &self.file)
             .field("overrides", &self.overrides.len())
             .field("clients", &self.clients)
+            .field("hooks", &self.hooks)
             .finish()
     }
 }
@@ -80,7 +84,7 @@ impl Source {
             if let Some(previous) = previous {
                 needs_restart = retain::retain(&mut draft, previous, reading);
             }
-            finish(draft, previous, reading)
+            finish(draft, previous, &self.hooks, reading)
         });
         let watched = reading.reading.watched().to_vec();
         let (errors, warnings) = reading.reading.faults.split_errors();
@@ -141,6 +145,7 @@ struct Found {
 fn finish(
     mut draft: Draft,
     previous: Option<&Snapshot>,
+    hooks: &Hooks,
     reading: &mut Reading,
 ) -> Option<Snapshot> {
     let certificate = draft.certificate.take();
@@ -168,6 +173,7 @@ fn finish(
         dpop: draft.dpop,
         token_server,
         routes: draft.routes,
+        hooks: hooks.clone(),
         upstream: draft.upstream,
         #[cfg(feature = "embedded")]
         engine: match (draft.engine, previous) {

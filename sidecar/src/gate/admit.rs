@@ -12,7 +12,7 @@ use super::{Admitted, CanonicalRequest, possession};
 use crate::bearer::{self, Judging, Principal, Scheme};
 use crate::body::{Arriving, RequestBody};
 use crate::config::{Access, RouteSettings};
-use crate::policy::{self, Source};
+use crate::policy::{self, HookRequest, Source};
 use crate::refusal::{Reason, Refusal};
 
 /// The methods that a route without a list of its own takes.
@@ -45,6 +45,16 @@ pub(super) fn admit(
     if let Some(principal) = &principal {
         let (operation, snapshot) = (canonical.operation, asked.snapshot);
         policy::authorise(principal, route, operation, snapshot)?;
+    }
+    if !asked.snapshot.hooks.is_empty() {
+        asked.snapshot.hooks.judge(&HookRequest {
+            principal: principal.as_deref(),
+            method: &canonical.head.method,
+            path: canonical.head.uri.path(),
+            query: canonical.head.uri.query(),
+            operation: canonical.operation,
+            client_address: asked.connection.peer.ip(),
+        })?;
     }
     let body =
         RequestBody::new(incoming, &asked.snapshot.limits).map_err(|_| Reason::BodyTooLarge)?;
