@@ -12,6 +12,7 @@ mod epoch;
 mod json;
 mod jws;
 mod proof;
+mod spoken;
 mod token68;
 mod validator;
 
@@ -33,7 +34,7 @@ pub(crate) use token68::{Presented, Scheme, find};
 use crate::Shared;
 use crate::admin::{ClientLabel, Metrics};
 use crate::config::{Client, Snapshot};
-use crate::policy::Operations;
+use crate::policy::{Operations, Speaks};
 use crate::refusal::Reason;
 use cache::Grounds;
 use claims::Claims;
@@ -57,6 +58,8 @@ pub struct Principal {
     pub token: TokenId,
     /// What whoever presents it has to prove each time; `None`: a bearer token.
     pub binding: Option<Box<Binding>>,
+    /// For whom it may speak; `None`: for anybody.
+    pub speaks: Option<Box<Speaks>>,
     /// Header values for the engine, made once: client, subject, scopes.
     pub(crate) identity: [HeaderValue; 3],
     pub(crate) label: ClientLabel,
@@ -100,6 +103,7 @@ impl Principal {
             origin: Origin::Registered(client),
             subject: claims.subject,
             binding: claims.binding,
+            speaks: None,
             scopes: claims.scopes,
             token: TokenId {
                 issuer: Arc::clone(issuer),
@@ -174,18 +178,17 @@ pub(crate) fn validate(token: &[u8], judging: &Judging<'_>) -> Result<Validated,
         return Err(Reason::SignatureWrong);
     }
     let issuer = &snapshot.authority.issuer;
-    let claims = Claims::check(&jws.claims()?, issuer, &server.clients, now)?;
+    let all_claims = jws.claims()?;
+    let claims = Claims::check(&all_claims, issuer, &server.clients, now)?;
     Ok(Validated {
         ends: claims.expires.min(key.retires().unwrap_or(u64::MAX)),
         grounds: Grounds::Own {
             thumbprint: *verifying.thumbprint(),
         },
-        principal: Arc::new(Principal::registered(
-            claims,
-            issuer,
-            key.kid(),
-            judging.metrics,
-        )),
+        principal: Arc::new(
+            Principal::registered(claims, issuer, key.kid(), judging.metrics)
+                .bound_by(snapshot, &all_claims),
+        ),
     })
 }
 

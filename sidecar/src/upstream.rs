@@ -29,6 +29,8 @@ mod tests;
 pub use connect::reachable;
 pub use outbound::Outbound;
 
+pub(crate) use outcome::of_client;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -151,10 +153,7 @@ impl Upstream {
                 "this sidecar was built without the engine",
             ));
         };
-        request
-            .body
-            .settle()
-            .map_err(|fault| outcome::of_client(&fault))?;
+        request.body.settle().map_err(|fault| of_client(&fault))?;
         let to_head = request.head.method == Method::HEAD;
         let harmless = is_read_only(&request) && matches!(request.body, RequestBody::Empty);
         let request = head::request(request, identity, settings, &pool.host, &self.memory);

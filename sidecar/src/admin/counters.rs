@@ -89,6 +89,8 @@ pub struct Counters {
     requests: Box<[OnceLock<Box<Requests>>]>,
     durations: Box<[OnceLock<Box<Histogram>>; ROUTES_MAX]>,
     refusals: [AtomicU64; REASONS],
+    /// Passed in shadow mode.
+    would_refuse: [AtomicU64; REASONS],
     cache_hits: AtomicU64,
     cache_misses: AtomicU64,
     tokens: ByLabel<11>,
@@ -114,6 +116,7 @@ impl Counters {
             requests: (0..CLIENTS_MAX).map(|_| OnceLock::new()).collect(),
             durations: Box::new([const { OnceLock::new() }; ROUTES_MAX]),
             refusals: [const { AtomicU64::new(0) }; REASONS],
+            would_refuse: [const { AtomicU64::new(0) }; REASONS],
             cache_hits: AtomicU64::new(0),
             cache_misses: AtomicU64::new(0),
             tokens: ByLabel::new(),
@@ -159,6 +162,13 @@ impl Counters {
     /// A request was refused.
     pub fn refused(&self, reason: Reason) {
         if let Some(count) = self.refusals.get(reason as usize) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A request passed that is refused outside shadow mode.
+    pub fn would_refuse(&self, reason: Reason) {
+        if let Some(count) = self.would_refuse.get(reason as usize) {
             count.fetch_add(1, Relaxed);
         }
     }
@@ -245,6 +255,12 @@ impl Counters {
 
     pub(crate) fn refusals_for(&self, reason: Reason) -> u64 {
         self.refusals
+            .get(reason as usize)
+            .map_or(0, |count| count.load(Relaxed))
+    }
+
+    pub(crate) fn would_refuse_for(&self, reason: Reason) -> u64 {
+        self.would_refuse
             .get(reason as usize)
             .map_or(0, |count| count.load(Relaxed))
     }

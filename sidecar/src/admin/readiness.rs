@@ -40,6 +40,7 @@ impl Readiness {
         let snapshot = shared.live.snapshot();
         let mut checks = vec![config(shared, &snapshot)];
         checks.extend(stages(shared, &snapshot));
+        checks.extend(shadow(&snapshot));
         if verbose || snapshot.ready_requires_upstream {
             checks.push(upstream(&snapshot).await);
         }
@@ -129,6 +130,20 @@ fn config(shared: &Shared, snapshot: &Snapshot) -> Check {
         state,
         detail,
     }
+}
+
+/// What policy only reports, so that nobody forgets it.
+fn shadow(snapshot: &Snapshot) -> Option<Check> {
+    let routes = snapshot.routes.iter().filter(|route| route.shadow);
+    let routes: Vec<_> = routes.map(|route| route.pattern.as_str()).collect();
+    (!routes.is_empty()).then(|| Check {
+        name: "policy",
+        state: State::Told,
+        detail: format!(
+            "shadow mode: what it refuses is only counted on {}",
+            routes.join(", ")
+        ),
+    })
 }
 
 async fn upstream(snapshot: &Snapshot) -> Check {

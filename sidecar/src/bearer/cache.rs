@@ -97,7 +97,10 @@ impl Validated {
                     .clients
                     .find(&client.id)
                     .is_some_and(|found| Arc::ptr_eq(found, client) || found == client);
-                token.issuer == snapshot.authority.issuer && same_key && same_client
+                token.issuer == snapshot.authority.issuer
+                    && same_key
+                    && same_client
+                    && self.principal.is_bound_as_in(snapshot)
             }
         }
     }

@@ -16,10 +16,10 @@ use settings::{Fault, Reading, Text};
 
 pub use in_code::ClientCredential;
 
-pub(super) use registered::Registered;
+pub(super) use registered::{Registered, operations};
 
 use crate::keys::Secret;
-use crate::policy::Operations;
+use crate::policy::{Mandate, Operations};
 
 /// The secret of the shipped `config.json`: known to everyone.
 const SAMPLE_SECRET: &str = "e3e3506c-1a2e-4e35-b6c6-2ecced416e07";
@@ -64,6 +64,8 @@ pub struct Client {
     pub token_lifetime: Duration,
     /// What its tokens have to be bound to.
     pub bound_tokens: BoundTokens,
+    /// For whom it may speak; `None`: for anybody.
+    pub mandate: Option<Arc<Mandate>>,
 }
 
 /// What a client's tokens have to be bound to. Tokens that were issued before are not affected.

@@ -12,7 +12,7 @@ use super::clients::Registered;
 use super::key_files::KeyFiles;
 use super::{
     AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
-    LogSettings, RouteSettings, UpstreamSettings, routes, urls,
+    LogSettings, PolicySettings, RouteSettings, UpstreamSettings, routes, urls,
 };
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub(super) token_server: Option<TokenServerDraft>,
     pub(super) disabled_mark: Mark,
     pub(super) routes: Vec<RouteSettings>,
+    pub(super) policy: PolicySettings,
+    pub(super) policy_mark: Mark,
     pub(super) upstream: UpstreamSettings,
     pub(super) upstream_mark: Mark,
     #[cfg(feature = "embedded")]
@@ -79,6 +81,7 @@ impl Draft {
         let authority = urls::authority(root, &listen, &path_base, reading);
         let (upstream, upstream_mark) = UpstreamSettings::read(root, reading);
         let workflow_api = root.object(reading, "WorkflowApi");
+        let policy = PolicySettings::read(&root.object(reading, "Policy"), reading);
         let admin = root.object(reading, "Admin");
         let data_folder = root.text(reading, "DataFolder");
         let data_folder = data_folder.map_or("data".to_owned(), |text| text.value);
@@ -93,7 +96,9 @@ impl Draft {
             dpop: Dpop::read(root, reading),
             token_server: TokenServerDraft::read(root, in_code, reading),
             disabled_mark: at("DisableOpenIddictServer"),
-            routes: routes::read(root, reading),
+            routes: routes::read(root, policy.shadow, reading),
+            policy,
+            policy_mark: at("Policy"),
             #[cfg(feature = "embedded")]
             engine: (upstream.endpoint == super::Endpoint::Embedded)
                 .then(|| engine::config::EngineSettings::read(root, reading)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
-    LogSettings, RouteSettings, UpstreamSettings,
+    LogSettings, PolicySettings, RouteSettings, UpstreamSettings,
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub token_server: Option<TokenServer>,
     /// What is forwarded; the longest prefix counts.
     pub routes: Vec<RouteSettings>,
+    /// Rules that are no client's and no route's.
+    pub policy: PolicySettings,
     /// Rules in code.
     pub hooks: Hooks,
     /// Where it is forwarded to.

@@ -173,6 +173,7 @@ fn finish(
         dpop: draft.dpop,
         token_server,
         routes: draft.routes,
+        policy: draft.policy,
         hooks: hooks.clone(),
         upstream: draft.upstream,
         #[cfg(feature = "embedded")]

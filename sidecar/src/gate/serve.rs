@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 
-use super::admit::admit;
+use super::admit::{self, admit};
 use super::canonical::{Canonical, canonical};
 use super::cors::{self, Granted};
 use super::prepared::{Prepared, Ready};
@@ -163,9 +163,15 @@ async fn stages(
             asked.oauth_form = true;
             token(asked, ready, canonical, incoming).await
         }
-        Route::Forward(index) => {
+        Route::Forward(index) | Route::Closed(index) => {
             let route = snapshot.routes.get(index).ok_or(Reason::RouteUnknown)?;
-            let admitted = admit(asked, canonical, incoming, route, request_id.clone())?;
+            let arriving = admit::Arrived {
+                canonical,
+                incoming,
+                table: &ready.table,
+                request_id,
+            };
+            let admitted = admit(asked, arriving, route).await?;
             // Boxed: hyper keeps room for the whole future in every connection, and this one is
             // 11 KiB that an idle connection would hold for nothing.
             Box::pin(asked.worker.upstream.forward(admitted, asked.counters)).await
@@ -201,8 +207,11 @@ fn label(asked: &Asked<'_>, route: Route) -> RouteLabel {
         Route::Discovery | Route::Resource => RouteLabel::DISCOVERY,
         Route::Jwks => RouteLabel::JWKS,
         Route::Token => RouteLabel::TOKEN,
-        Route::Forward(index) => match asked.snapshot.routes.get(index) {
-            Some(route) => asked.worker.shared.metrics.route_label(&route.prefix),
+        Route::Forward(index) | Route::Closed(index) => match asked.snapshot.routes.get(index) {
+            Some(route) => {
+                let pattern = route.pattern.as_str();
+                asked.worker.shared.metrics.route_label(pattern)
+            }
             None => RouteLabel::OTHER,
         },
         Route::Unknown => RouteLabel::OTHER,

@@ -64,6 +64,11 @@ impl Operations {
         }
     }
 
+    /// Whether some operation is in both.
+    pub(crate) fn meets(self, other: Self) -> bool {
+        self.known & other.known != 0 || (self.unknown && other.unknown)
+    }
+
     /// Whether nothing is allowed.
     pub fn is_empty(self) -> bool {
         self == Self::NONE

@@ -1,5 +1,6 @@
 //! Keys of the token side.
 
+use super::policy;
 use crate::table::{Bare, Key, Keys, Kind, Owner};
 
 const LIFETIME: Kind = Kind::Duration {
@@ -121,20 +122,8 @@ static CLIENT: Keys = Keys {
             "Whether the client may introspect other clients' tokens.",
         )
         .later(),
-        Key::new(
-            "BindIdentity",
-            Kind::Anything,
-            None,
-            "Identities that the client may speak for.",
-        )
-        .later(),
-        Key::new(
-            "BindTenant",
-            Kind::Anything,
-            None,
-            "Tenants that the client may speak for.",
-        )
-        .later(),
+        policy::BIND_IDENTITY,
+        policy::BIND_TENANT,
         Key::new(
             "Rate",
             Kind::Anything,

@@ -8,7 +8,7 @@ use settings::{Fault, Reading};
 
 use super::{BoundTokens, Client, LIFETIME, SAMPLE_SECRET, WORKFLOW_API, is_credential, is_scope};
 use crate::keys::Secret;
-use crate::policy::Operations;
+use crate::policy::{Absent, Mandate, Operations, Terms};
 
 /// A client registered in code, with the defaults of the file.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct ClientCredential {
     audience: String,
     token_lifetime: Option<Duration>,
     bound_tokens: BoundTokens,
+    bind_identity: Option<Terms>,
+    bind_tenant: Option<Terms>,
     empty_secret: bool,
     pub(super) sample_secret: bool,
 }
@@ -36,6 +38,8 @@ impl ClientCredential {
             audience: WORKFLOW_API.to_owned(),
             token_lifetime: None,
             bound_tokens: BoundTokens::AsOffered,
+            bind_identity: None,
+            bind_tenant: None,
             empty_secret: !is_credential(secret),
             sample_secret: secret == SAMPLE_SECRET,
         }
@@ -76,6 +80,20 @@ impl ClientCredential {
         self
     }
 
+    /// For which identities it may speak. Without it: for any.
+    #[must_use]
+    pub fn bind_identity(mut self, terms: Terms) -> Self {
+        self.bind_identity = Some(terms);
+        self
+    }
+
+    /// For which tenants it may speak. Without it: for any.
+    #[must_use]
+    pub fn bind_tenant(mut self, terms: Terms) -> Self {
+        self.bind_tenant = Some(terms);
+        self
+    }
+
     /// Faults have no place in a file; they name the client.
     pub(super) fn validate(&self, default_lifetime: Duration, reading: &mut Reading) -> Client {
         let mut fault = |what: String| {
@@ -102,6 +120,14 @@ impl ClientCredential {
         if !LIFETIME.contains(&token_lifetime) {
             fault("its token lifetime is not from 1 s to 24 h".to_owned());
         }
+        for terms in [&self.bind_identity, &self.bind_tenant]
+            .into_iter()
+            .flatten()
+        {
+            if terms.absent == Absent::Fill && !terms.can_fill() {
+                fault("what it does not name is to be filled, but not with what".to_owned());
+            }
+        }
         Client {
             id: self.id.as_str().into(),
             secrets: self.secrets.clone(),
@@ -114,6 +140,7 @@ impl ClientCredential {
             audience: self.audience.as_str().into(),
             token_lifetime,
             bound_tokens: self.bound_tokens,
+            mandate: Mandate::new(self.bind_identity.clone(), self.bind_tenant.clone()),
         }
     }
 }
