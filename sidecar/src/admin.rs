@@ -3,10 +3,12 @@
 //! In: events that the workers count. Out: plain HTTP for probes and scrapers.
 //! Elsewhere: what makes the process ready (`server`).
 
+mod actions;
 mod counters;
 mod exposition;
 mod guard;
 mod health;
+mod issuers;
 mod labels;
 mod process;
 mod readiness;

@@ -16,6 +16,7 @@ use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use settings::url::{Host, Url};
+use sidecar::fetch::system_roots;
 use sidecar::keys::Material;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -30,14 +31,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers are short texts.
 const ANSWER_MAX: usize = 1 << 20;
-
-/// Where systems keep the certificates that everyone trusts.
-const SYSTEM_BUNDLES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// Why there is no answer that is of use.
 #[derive(Debug, thiserror::Error)]
@@ -149,16 +142,19 @@ impl Trust<'_> {
         let own = Material::read(&self.own.file, None, self.own.password.as_deref());
         // Without the file the system's certificates may do.
         let own = own.ok().and_then(|own| own.chain.into_iter().next());
-        let mut roots = RootCertStore::empty();
-        let system = || SYSTEM_BUNDLES.iter().map(Path::new).find(|p| p.exists());
-        if let Some(path) = self.authorities.or_else(system) {
-            let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-            let certificates: Vec<_> = read.map_err(|source| Error::Trust {
-                path: path.to_owned(),
-                source,
-            })?;
-            roots.add_parsable_certificates(certificates);
-        }
+        let roots = match self.authorities {
+            None => system_roots(),
+            Some(path) => {
+                let mut roots = RootCertStore::empty();
+                let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+                let certificates: Vec<_> = read.map_err(|source| Error::Trust {
+                    path: path.to_owned(),
+                    source,
+                })?;
+                roots.add_parsable_certificates(certificates);
+                roots
+            }
+        };
         Ok(trust::client_config(own, roots)?)
     }
 }

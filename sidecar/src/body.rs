@@ -16,6 +16,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
+use crate::bearer::Leash;
 use crate::config::Limits;
 use crate::upstream;
 
@@ -115,6 +116,7 @@ impl RequestBody {
             left: limits.body,
             limit: limits.body,
             pace: Pace::new(limits.body_rate, limits.body_rate_grace),
+            leash: None,
         }))
     }
 
@@ -289,9 +291,15 @@ pub struct Inbound {
     left: u64,
     limit: u64,
     pace: Pace,
+    leash: Option<Leash>,
 }
 
 impl Inbound {
+    /// Ends it when the token of its request is no good any more.
+    pub(crate) fn hold_by(&mut self, leash: Leash) {
+        self.leash = Some(leash);
+    }
+
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
@@ -302,6 +310,11 @@ impl Inbound {
                 Poll::Ready(data.map(|data| data.map(Frame::data)))
             }
             Poll::Pending => {
+                if let Some(leash) = &mut self.leash
+                    && leash.poll_cut(cx).is_ready()
+                {
+                    return Poll::Ready(Some(Err(Fault::Revoked)));
+                }
                 ready!(self.pace.poll_too_slow(cx));
                 let rate = self.pace.rate;
                 Poll::Ready(Some(Err(Fault::TooSlow { rate })))
@@ -413,6 +426,9 @@ pub enum Fault {
         /// `Limits.BodyRate`.
         rate: u64,
     },
+    /// 401.
+    #[error("the request's token is no good any more")]
+    Revoked,
     /// It broke off, or its framing is wrong.
     #[error("the request body broke off")]
     Client(#[source] hyper::Error),
@@ -429,6 +445,33 @@ pub enum ResponseBody {
     /// The engine linked into this process.
     #[cfg(feature = "embedded")]
     Embedded(engine::Body),
+    /// Ends when the token of its request is no good any more.
+    Held(Box<Held>),
+}
+
+/// A response that flows, and what it is held by.
+pub struct Held {
+    body: ResponseBody,
+    leash: Leash,
+}
+
+impl ResponseBody {
+    /// Holds what flows. What is here whole, or has a length, ends by itself.
+    pub(crate) fn held_by(self, leash: impl FnOnce() -> Leash) -> Self {
+        let flows = match &self {
+            Self::Empty | Self::Full(_) | Self::Held(_) => false,
+            Self::Upstream(_) => true,
+            #[cfg(feature = "embedded")]
+            Self::Embedded(body) => body.size_hint().exact().is_none(),
+        };
+        if !flows {
+            return self;
+        }
+        Self::Held(Box::new(Held {
+            body: self,
+            leash: leash(),
+        }))
+    }
 }
 
 impl Body for ResponseBody {
@@ -451,6 +494,12 @@ impl Body for ResponseBody {
             Self::Embedded(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map_err(|cause| Broken::Engine(cause.into())),
+            Self::Held(held) => match Pin::new(&mut held.body).poll_frame(cx) {
+                Poll::Pending if held.leash.poll_cut(cx).is_ready() => {
+                    Poll::Ready(Some(Err(Broken::Revoked)))
+                }
+                frame => frame,
+            },
         }
     }
 
@@ -461,6 +510,7 @@ impl Body for ResponseBody {
             Self::Upstream(body) => body.is_end_stream(),
             #[cfg(feature = "embedded")]
             Self::Embedded(body) => body.is_end_stream(),
+            Self::Held(held) => held.body.is_end_stream(),
         }
     }
 
@@ -471,6 +521,7 @@ impl Body for ResponseBody {
             Self::Upstream(body) => body.size_hint(),
             #[cfg(feature = "embedded")]
             Self::Embedded(body) => body.size_hint(),
+            Self::Held(held) => held.body.size_hint(),
         }
     }
 }
@@ -482,6 +533,9 @@ pub enum Broken {
     /// The upstream closed early, or sent what is no HTTP.
     #[error("the upstream's response broke off")]
     Upstream(#[source] hyper::Error),
+    /// The token of its request was revoked, or its client removed.
+    #[error("the request's token is no good any more")]
+    Revoked,
     /// The embedded engine failed while it answered.
     #[error("the engine's response broke off")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),

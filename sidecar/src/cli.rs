@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use sidecar::keys::HashAlgorithm;
 
 /// A reverse-proxy auth sidecar: TLS, OAuth client credentials, bearer validation, hot reload.
 #[derive(Debug, Parser)]
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Schema,
     /// Prints an access token, for use with curl.
     Token(Token),
+    /// Prints the hash of a secret that is read from standard input, for `ClientSecrets[].Hash`.
+    HashSecret(HashSecret),
     /// Asks the admin listener whether it is ready; exit code 1 if not.
     Health(Health),
     /// Waits until the sidecar is ready.
@@ -64,6 +67,21 @@ pub(crate) struct Token {
     /// Certificates to trust, in PEM; without it the configuration's own and the system's.
     #[arg(long, value_name = "FILE")]
     pub(crate) cacert: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HashSecret {
+    /// How it is hashed.
+    #[arg(long, default_value = "argon2id", value_parser = algorithm)]
+    pub(crate) algorithm: HashAlgorithm,
+}
+
+fn algorithm(text: &str) -> Result<HashAlgorithm, String> {
+    let mut known = HashAlgorithm::ALL.into_iter();
+    known.find(|one| one.name() == text).ok_or_else(|| {
+        let names = HashAlgorithm::ALL.map(HashAlgorithm::name);
+        format!("one of {}", names.join(", "))
+    })
 }
 
 #[derive(Args, Debug)]

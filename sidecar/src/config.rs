@@ -12,13 +12,16 @@
 mod checks;
 mod client_certificates;
 mod clients;
+mod deny;
 mod dpop;
 mod draft;
 mod edge;
+mod issuers;
 mod key_files;
 mod live;
 mod mandate;
 mod policy;
+mod proxies;
 mod report;
 mod retain;
 mod routes;
@@ -30,16 +33,26 @@ mod watch;
 
 #[cfg(fuzzing)]
 pub mod fuzz;
+pub(crate) use issuers::Way;
+
 #[cfg(test)]
 mod tests;
 
 pub use client_certificates::ClientCertificates;
-pub use clients::{BoundTokens, Client, ClientCredential, Clients};
+pub(crate) use clients::OwnCertificate;
+#[cfg(test)]
+pub(crate) use clients::TlsSubject;
+pub use clients::{AuthMethod, BoundTokens, Client, ClientCredential, Clients, Means};
 pub use dpop::{Dpop, NonceDemand};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
+pub use issuers::{
+    ClaimMappings, ClaimPath, Issuer, IssuerSettings, Issuers, PathFault, RequiredClaim,
+    RequiredValue, TrustedIssuer,
+};
 pub use key_files::{CertificateSource, SigningSource};
 pub use live::{Live, ReloadStatus};
 pub use policy::PolicySettings;
+pub use proxies::TrustedProxies;
 pub use report::{Report, check};
 pub use routes::{Access, PathPattern, RouteSettings};
 pub(crate) use routes::{End, Segment};

@@ -9,6 +9,7 @@
 
 mod admit;
 mod canonical;
+mod check;
 mod cors;
 mod headers;
 mod host;
@@ -17,6 +18,7 @@ mod path;
 mod pause;
 mod possession;
 mod prepared;
+mod proxies;
 mod query;
 mod route;
 mod serve;

@@ -10,9 +10,11 @@ mod der;
 mod generated;
 mod jwks;
 mod material;
+mod public;
 mod retired;
 mod ring;
 mod secret;
+mod subject;
 mod verifying;
 
 use std::path::{Path, PathBuf};
@@ -21,12 +23,15 @@ pub use algorithm::Algorithm;
 pub use jwks::Document;
 pub use material::Material;
 pub use ring::KeyRing;
-pub use secret::Secret;
+pub use secret::{HashAlgorithm, HashFault, Secret, hash_secret};
+pub use subject::{DistinguishedName, NameFault};
 
 pub(crate) use der::not_after;
 pub(crate) use generated::{make_folder, write_over};
-pub(crate) use secret::Presented;
-pub(crate) use verifying::{VerifyingKey, thumbprint};
+pub(crate) use public::{DOCUMENT_BYTES_MAX, DocumentFault, PublicKeys, is_private, public_jwk};
+pub(crate) use secret::{Cost, Keyed, Presented};
+pub(crate) use subject::{Identity, sha256};
+pub(crate) use verifying::{Unfit, VerifyingKey, thumbprint};
 
 /// Fewest bits of an RSA modulus that may sign (RFC 7518 §3.3).
 const RSA_BITS_MIN: u32 = 2048;

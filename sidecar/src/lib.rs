@@ -10,6 +10,7 @@ pub mod admin;
 pub mod bearer;
 pub mod body;
 pub mod config;
+pub mod fetch;
 pub mod gate;
 pub mod keys;
 pub mod listener;
@@ -26,8 +27,9 @@ pub mod upstream;
 mod worker;
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use config::ClientCredential;
+pub use config::{ClientCredential, Issuer};
 pub use running::Running;
 pub use server::StartError;
 pub use sidecar::{BuildError, Builder, Sidecar};
@@ -39,16 +41,26 @@ pub struct Shared {
     pub live: config::Live,
     /// Tokens that were fully validated.
     pub tokens: bearer::Cache,
-    /// Changes beside the configuration that may end a token.
-    pub epoch: bearer::Epoch,
+    /// Keeps external issuers' keys up to date.
+    pub(crate) issuers: bearer::Refresher,
+    /// Counts and announces what may end a token.
+    pub changes: bearer::Changes,
+    /// What was revoked while running, and before.
+    pub revocations: bearer::Revocations,
     /// Proofs of possession that were used.
     pub proofs: bearer::Proofs,
     /// Secrets that have authenticated, and failures by client and address.
     pub secrets: oauth::SecretMemory,
+    /// Client assertions that were used.
+    pub assertions: oauth::UsedAssertions,
+    /// When clients last authenticated.
+    pub last_used: oauth::LastUsed,
     /// Bearer failures by address.
     pub failures: policy::Failures,
     /// Answers that are held back.
     pub pauses: gate::Pauses,
+    /// What each client may still ask for.
+    pub rates: policy::Rates,
     /// One set of counters for each worker.
     pub metrics: admin::Metrics,
     /// What probes are told.
@@ -58,15 +70,27 @@ pub struct Shared {
 impl Shared {
     /// Starts with `live`, nothing remembered, nothing counted.
     pub(crate) fn new(live: config::Live) -> Self {
-        let workers = live.snapshot().workers;
+        let snapshot = live.snapshot();
+        let workers = snapshot.workers;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |since| since.as_secs());
+        let revocations = bearer::Revocations::load(&snapshot.data_folder, now);
+        let (secrets, last_used) = (oauth::SecretMemory::new(), oauth::LastUsed::default());
+        secrets.follow(&live);
+        last_used.follow(&live);
         Self {
             live,
             tokens: bearer::Cache::new(),
-            epoch: bearer::Epoch::default(),
+            issuers: bearer::Refresher::default(),
+            changes: bearer::Changes::default(),
+            revocations,
             proofs: bearer::Proofs::new(),
-            secrets: oauth::SecretMemory::new(),
+            secrets,
+            assertions: oauth::UsedAssertions::default(),
+            last_used,
             failures: policy::Failures::new(),
             pauses: gate::Pauses::default(),
+            rates: policy::Rates::default(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),
         }

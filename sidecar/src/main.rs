@@ -9,13 +9,14 @@ mod face;
 mod local;
 mod trust;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use sidecar::config::{self, Source};
+use sidecar::keys::{self, HashAlgorithm};
 use sidecar::{BuildError, Sidecar, Signals, logging};
 
 use cli::{Check, Cli, Command, Health, Token, Wait};
@@ -23,6 +24,9 @@ use local::Local;
 
 /// The command line or the configuration is not good.
 const EXIT_CONFIG: u8 = 2;
+
+/// Bytes of a secret; a form that presents one has no more.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// Between two looks of `sidecar wait`.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         Command::Check(check) => self::check(source, check),
         Command::Schema => print(&config::schema()),
         Command::Token(token) => self::token(&source, &token),
+        Command::HashSecret(asked) => hash_secret(asked.algorithm),
         Command::Health(health) => self::health(&source, &health),
         Command::Wait(wait) => self::wait(&source, &wait),
     }
@@ -115,6 +120,24 @@ fn token(source: &Source, token: &Token) -> ExitCode {
     match ask::token(&local, token) {
         Ok(token) => print(&token),
         Err(error) => fail(&error),
+    }
+}
+
+/// The secret is all that standard input holds, but for a line end after it.
+fn hash_secret(algorithm: HashAlgorithm) -> ExitCode {
+    let mut secret = String::new();
+    let input = io::stdin().lock().take(SECRET_BYTES_MAX + 1);
+    if let Err(error) = io::BufReader::new(input).read_to_string(&mut secret) {
+        return fail(&error);
+    }
+    if secret.len() as u64 > SECRET_BYTES_MAX {
+        return fail(&keys::HashFault::Secret);
+    }
+    let secret = secret.strip_suffix('\n').unwrap_or(&secret);
+    let secret = secret.strip_suffix('\r').unwrap_or(secret);
+    match keys::hash_secret(secret, algorithm) {
+        Ok(hash) => print(&hash),
+        Err(fault) => fail(&fault),
     }
 }
 

@@ -8,6 +8,7 @@ mod failures;
 mod hook;
 mod mandate;
 mod operations;
+mod rates;
 
 use workflow_api::{Id, Operation};
 
@@ -15,11 +16,13 @@ pub use failures::Failures;
 pub use hook::{Denial, HookRequest, Hooks, PolicyHook};
 pub use mandate::{Absent, Mandate, Pattern, Speaks, StarInside, Terms};
 pub use operations::{Operations, UnknownOperation};
+pub use rates::Rates;
 
 pub(crate) use failures::{Budgets, Source};
 pub(crate) use mandate::Allowed;
+pub(crate) use rates::Caller;
 
-use crate::bearer::Principal;
+use crate::bearer::{Origin, Principal};
 use crate::config::{Access, RouteSettings, Snapshot};
 use crate::refusal::{Reason, Refusal};
 
@@ -59,6 +62,19 @@ pub(crate) fn switched_on(
         return Err(Reason::UserApiBlocked.into());
     }
     Ok(())
+}
+
+/// Whether a token has what its issuer's tokens must have to pass anywhere.
+pub(crate) fn accepted(principal: &Principal) -> Result<(), Refusal> {
+    let needed = match &principal.origin {
+        Origin::Registered(_) => return Ok(()),
+        Origin::External(issuer) => &issuer.required_scopes,
+    };
+    if needed.iter().all(|scope| principal.scopes.contains(scope)) {
+        return Ok(());
+    }
+    let scope = needed.join(" ");
+    Err(Refusal::new(Reason::ScopeInsufficient).needs_scope(scope))
 }
 
 /// What `WorkflowApi.BlockUserApi` switches off.

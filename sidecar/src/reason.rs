@@ -60,7 +60,11 @@ enum Protocol {
     /// No matter of credentials.
     InvalidRequest,
     UnsupportedGrantType,
+    UnauthorizedClient,
     InvalidClient,
+    /// The same, and what was wrong is not told: an attacker would learn which clients there are.
+    InvalidAssertion,
+    InvalidGrant,
     InvalidScope,
     InvalidTarget,
     TemporarilyUnavailable,
@@ -160,6 +164,10 @@ reasons! {
         "no upgrade is served here";
     ExpectationUnsupported "expectation_unsupported" 417 ExpectationFailed InvalidRequest
         "the only expectation served is 100-continue";
+    ProxyNotTrusted "proxy_not_trusted" 403 Forbidden InvalidRequest
+        "only a listed proxy may ask what the gate says";
+    OriginalAmbiguous "original_ambiguous" 400 BadRequest InvalidRequest
+        "the original request is not told in exactly one way";
     MethodRefused "method_refused" 405 MethodNotAllowed InvalidRequest
         "the method is not served";
     MethodNotAllowed "method_not_allowed" 405 MethodNotAllowed InvalidRequest
@@ -212,6 +220,10 @@ reasons! {
         "the access token has expired";
     TokenNotYetValid "token_not_yet_valid" 401 Unauthorized InvalidToken
         "the access token is not valid yet";
+    ClaimRequired "claim_required" 401 Unauthorized InvalidToken
+        "the access token lacks a claim, or a value of it, that is required of its issuer";
+    IssuerKeysMissing "issuer_keys_missing" 503 UpstreamUnavailable TemporarilyUnavailable
+        "the keys of the access token's issuer could not be fetched yet";
     ClientRemoved "client_removed" 401 Unauthorized InvalidToken
         "the access token's client is not registered";
     BindingUnsupported "binding_unsupported" 401 Unauthorized InvalidToken
@@ -252,6 +264,10 @@ reasons! {
         "the DPoP proof was used before";
     ProofsTooMany "proofs_too_many" 429 RateLimited TemporarilyUnavailable
         "the client uses more DPoP proofs than can be told apart";
+    TokenRevoked "token_revoked" 401 Unauthorized InvalidToken
+        "the access token was revoked";
+    TokenDenied "token_denied" 401 Unauthorized InvalidToken
+        "the access token is on the deny list";
     NoIssuerTrusted "no_issuer_trusted" 401 Unauthorized InvalidToken
         "no issuer of access tokens is trusted";
     BearerFailuresSpent "bearer_failures_spent" 429 RateLimited InvalidRequest
@@ -287,6 +303,11 @@ reasons! {
     PolicyHookPanicked "policy_hook_panicked" 500 InternalError ServerError
         "a rule of this server failed";
 
+    ClientRateExceeded "client_rate_exceeded" 429 RateLimited InvalidRequest
+        "the client makes more requests than it may";
+    RouteRateExceeded "route_rate_exceeded" 429 RateLimited InvalidRequest
+        "more requests are made on this route than may be";
+
     // The token endpoint.
     FormMediaTypeWrong "form_media_type_wrong" 400 BadRequest InvalidRequest
         "the body must be application/x-www-form-urlencoded";
@@ -310,6 +331,32 @@ reasons! {
         "client authentication is needed";
     ClientCredentialsWrong "client_credentials_wrong" 401 Unauthorized InvalidClient
         "client authentication failed";
+    ClientMethodRefused "client_method_refused" 401 Unauthorized InvalidClient
+        "the client must authenticate by another method";
+    GrantNotAllowed "grant_not_allowed" 400 BadRequest UnauthorizedClient
+        "the client may not use this grant type";
+    SecretChecksBusy "secret_checks_busy" 503 UpstreamUnavailable TemporarilyUnavailable
+        "too many secrets wait to be checked";
+    AssertionMalformed "assertion_malformed" 401 Unauthorized InvalidAssertion
+        "the client assertion is not a JWT of the expected form";
+    AssertionKeyUnknown "assertion_key_unknown" 401 Unauthorized InvalidAssertion
+        "the client assertion is of an unknown client, or signed with an unknown key";
+    AssertionSignatureWrong "assertion_signature_wrong" 401 Unauthorized InvalidAssertion
+        "the client assertion's signature is wrong";
+    AssertionClaimsWrong "assertion_claims_wrong" 401 Unauthorized InvalidAssertion
+        "a claim of the client assertion is missing or wrong";
+    AssertionExpired "assertion_expired" 401 Unauthorized InvalidAssertion
+        "the client assertion has expired";
+    AssertionNotYetValid "assertion_not_yet_valid" 401 Unauthorized InvalidAssertion
+        "the client assertion is not valid yet";
+    AssertionTooLong "assertion_too_long" 401 Unauthorized InvalidAssertion
+        "the client assertion is good for longer than is allowed";
+    AssertionReplayed "assertion_replayed" 401 Unauthorized InvalidAssertion
+        "the client assertion was used before";
+    AssertionsTooMany "assertions_too_many" 429 RateLimited TemporarilyUnavailable
+        "too many client assertions of this client have to be remembered";
+    ClientCertificateWrong "client_certificate_wrong" 401 Unauthorized InvalidAssertion
+        "the TLS certificate is not one of the client";
     ScopeUnknown "scope_unknown" 400 BadRequest InvalidScope
         "a scope is malformed, unknown, or not allowed to this client";
     ResourceMalformed "resource_malformed" 400 BadRequest InvalidTarget
@@ -320,6 +367,16 @@ reasons! {
         "the resource is unknown";
     SecretFailuresSpent "secret_failures_spent" 429 RateLimited TemporarilyUnavailable
         "too many failed attempts of this client from this address";
+    TokenNotOwn "token_not_own" 400 BadRequest InvalidGrant
+        "the token was issued to another client";
+    TokenMissing "token_missing" 400 BadRequest InvalidRequest
+        "the parameter token is missing";
+    RevocationsFull "revocations_full" 503 UpstreamUnavailable TemporarilyUnavailable
+        "as many revocations as can be are kept already";
+    RevocationNotKept "revocation_not_kept" 503 UpstreamUnavailable TemporarilyUnavailable
+        "the revocation is in force, but cannot be kept over a restart";
+    TokenRateExceeded "token_rate_exceeded" 429 RateLimited TemporarilyUnavailable
+        "the client asks for more tokens than it may";
     SigningFailed "signing_failed" 500 InternalError ServerError
         "the token could not be signed";
 
@@ -349,6 +406,7 @@ impl Reason {
         match self.protocol() {
             Protocol::InvalidToken => "the access token is not valid",
             Protocol::InvalidProof => "the DPoP proof is not valid",
+            Protocol::InvalidAssertion => "client authentication failed",
             _ => self.detailed_text(),
         }
     }
@@ -363,7 +421,10 @@ impl Reason {
             Protocol::UseNonce => Challenge::Error("use_dpop_nonce"),
             Protocol::InvalidRequest
             | Protocol::UnsupportedGrantType
+            | Protocol::UnauthorizedClient
             | Protocol::InvalidClient
+            | Protocol::InvalidAssertion
+            | Protocol::InvalidGrant
             | Protocol::InvalidScope
             | Protocol::InvalidTarget
             | Protocol::TemporarilyUnavailable
@@ -376,7 +437,9 @@ impl Reason {
     pub(super) fn oauth_error(self) -> &'static str {
         match self.protocol() {
             Protocol::UnsupportedGrantType => "unsupported_grant_type",
-            Protocol::InvalidClient => "invalid_client",
+            Protocol::UnauthorizedClient => "unauthorized_client",
+            Protocol::InvalidClient | Protocol::InvalidAssertion => "invalid_client",
+            Protocol::InvalidGrant => "invalid_grant",
             Protocol::InvalidScope => "invalid_scope",
             Protocol::InvalidProof => "invalid_dpop_proof",
             Protocol::UseNonce => "use_dpop_nonce",
@@ -403,7 +466,12 @@ impl Reason {
     /// Seconds to wait where a later attempt may pass without anything else being done.
     pub(super) fn wait(self) -> Option<u32> {
         match self {
-            Self::UpstreamUnavailable | Self::UpstreamOverloaded | Self::Draining => Some(1),
+            Self::UpstreamUnavailable
+            | Self::UpstreamOverloaded
+            | Self::SecretChecksBusy
+            | Self::Draining => Some(1),
+            // The issuer is asked again within ten seconds when somebody waits for it.
+            Self::IssuerKeysMissing => Some(5),
             other => (other.name() == ErrorName::RateLimited).then_some(1),
         }
     }

@@ -374,6 +374,60 @@ mod tests {
     }
 
     #[test]
+    fn the_scheme_that_was_used_says_what_was_wrong() {
+        let id = HeaderValue::from_static("0");
+        let both = manner(false).with_dpop(&["ES256", "PS256"], false);
+        let only = manner(false).with_dpop(&["ES256"], true);
+        let of = |refusal: Refusal, manner: &Manner| {
+            let response = envelope(&refusal, manner, &id);
+            let values = response.headers().get_all(WWW_AUTHENTICATE).iter();
+            let parts = values.map(|value| {
+                let value = value.to_str().unwrap();
+                assert!(value.ends_with(r#"resource_metadata="https://a.example/m""#));
+                let scheme = value.split(' ').next().unwrap().to_owned();
+                let error = value.split(r#"error=""#).nth(1);
+                let error = error.map_or("", |rest| rest.split('"').next().unwrap());
+                let algs = value.split(r#"algs=""#).nth(1);
+                let algs = algs.map_or("", |rest| rest.split('"').next().unwrap());
+                format!("{scheme} {error} {algs}")
+            });
+            parts.collect::<Vec<_>>()
+        };
+        let wrong = || Refusal::new(Reason::TokenExpired);
+        let missing = || Refusal::new(Reason::CredentialsMissing);
+        let nonce = || Refusal::new(Reason::ProofNonceNeeded).with_nonce("n");
+        // RFC 9449 §7.1 and §7.2.
+        assert_eq!(of(missing(), &both), ["Bearer  ", "DPoP  ES256 PS256"]);
+        assert_eq!(
+            of(wrong(), &both),
+            ["Bearer invalid_token ", "DPoP  ES256 PS256"]
+        );
+        let used = wrong().in_scheme(Scheme::Dpop);
+        assert_eq!(
+            of(used, &both),
+            ["DPoP invalid_token ES256 PS256", "Bearer  "]
+        );
+        let used = nonce().in_scheme(Scheme::Dpop);
+        assert_eq!(
+            of(used, &both),
+            ["DPoP use_dpop_nonce ES256 PS256", "Bearer  "]
+        );
+        assert_eq!(of(missing(), &only), ["DPoP  ES256"]);
+        assert_eq!(of(wrong(), &only), ["DPoP invalid_token ES256"]);
+        let response = envelope(&nonce(), &both, &id);
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[&DPOP_NONCE]),
+            (401, &HeaderValue::from_static("n"))
+        );
+        let response = oauth_error(&nonce(), &both);
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[&DPOP_NONCE]),
+            (400, &HeaderValue::from_static("n"))
+        );
+        assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
+    }
+
+    #[test]
     fn oauth_401_always_names_basic() {
         for reason in Reason::ALL.iter().copied() {
             let response = oauth_error(&reason.into(), &manner(false));

@@ -198,6 +198,13 @@ impl Standing {
         let server = Server::start(snapshot, &make_upstream).await?;
         let shared = Arc::clone(server.shared());
         let admin = admin::start(admin_sockets, &shared)?;
+        shared.issuers.follow(&shared.live.snapshot(), &shared);
+        let follower = Arc::downgrade(&shared);
+        shared.live.on_swap(move |_, next| {
+            if let Some(shared) = follower.upgrade() {
+                shared.issuers.follow(next, &shared);
+            }
+        });
         let (sender, steering) = mpsc::channel(STEERING);
         let apply = sender.clone();
         let apply = move |next| ask_to_apply(&apply, next);
@@ -251,6 +258,7 @@ impl Standing {
             shared.health.enter(Stage::Closing);
         }
         self.server.drain(drain.timeout).await;
+        shared.issuers.stop();
         tracing::info!("stopped");
     }
 

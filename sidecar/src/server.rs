@@ -73,6 +73,13 @@ impl Server {
         let change = sockets.plan(&first.listen, count)?;
         change.name_ports(&mut first);
         let shared = Arc::new(Shared::new(Live::new(Arc::new(first))));
+        // Weak: what it hangs on belongs to what it would hold.
+        let changed = Arc::downgrade(&shared);
+        shared.live.on_swap(move |_, _| {
+            if let Some(shared) = changed.upgrade() {
+                shared.changes.happened();
+            }
+        });
         let tls = listener::server_config(Arc::clone(&shared))?;
         let seats = Seats::new();
         let open: Vec<_> = (0..count).map(|_| Open::new()).collect();

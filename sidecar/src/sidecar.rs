@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::{ClientCredential, Faults, Loaded, Snapshot, Source};
+use crate::config::{ClientCredential, Faults, Issuer, Loaded, Snapshot, Source};
 use crate::policy::PolicyHook;
 use crate::running::Running;
 use crate::server::StartError;
@@ -93,6 +93,14 @@ impl Builder {
     #[must_use]
     pub fn policy_hook(mut self, hook: impl PolicyHook) -> Self {
         self.source.hooks.add(hook);
+        self
+    }
+
+    /// Trusts an issuer. For the same name it wins over the file's, before and after reloads; it is
+    /// validated as the file's are.
+    #[must_use]
+    pub fn register_issuer(mut self, issuer: Issuer) -> Self {
+        self.source.issuers.push(issuer);
         self
     }
 

@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
+use crate::material::Material;
 use crate::wait::within;
 
 /// Reads and writes, whatever is underneath.
@@ -28,6 +30,14 @@ pub struct Client {
     place: Place,
     trust: Vec<CertificateDer<'static>>,
     http2: bool,
+    identity: Option<Identity>,
+}
+
+/// A certificate of the client's own. Sessions are resumed between its connections.
+#[derive(Clone, Debug)]
+struct Identity {
+    config: Arc<ClientConfig>,
+    resumed: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +78,7 @@ impl Client {
             place,
             trust,
             http2: false,
+            identity: None,
         }
     }
 
@@ -78,6 +89,42 @@ impl Client {
             http2: true,
             ..self.clone()
         }
+    }
+
+    /// The same over this version of TLS, with a certificate to show if it is asked for one.
+    #[must_use]
+    pub fn with_identity(
+        &self,
+        material: &Material,
+        version: &'static SupportedProtocolVersion,
+    ) -> Self {
+        let mut roots = RootCertStore::empty();
+        for certificate in &self.trust {
+            roots.add(certificate.clone()).expect("a certificate");
+        }
+        let key = PrivateKeyDer::try_from(material.key_der.clone()).expect("a key");
+        let mut config = ClientConfig::builder_with_protocol_versions(&[version])
+            .with_root_certificates(roots)
+            .with_client_auth_cert(vec![material.trust()], key)
+            .expect("a certificate with its key");
+        config.alpn_protocols = vec![self.alpn().to_vec()];
+        Self {
+            identity: Some(Identity {
+                config: Arc::new(config),
+                resumed: Arc::new(AtomicUsize::new(0)),
+            }),
+            ..self.clone()
+        }
+    }
+
+    /// How many connections with its identity were resumed from a ticket.
+    pub fn resumed(&self) -> usize {
+        let identity = self.identity.as_ref();
+        identity.map_or(0, |identity| identity.resumed.load(Ordering::Relaxed))
+    }
+
+    fn alpn(&self) -> &'static [u8] {
+        if self.http2 { b"h2" } else { b"http/1.1" }
     }
 
     /// The same, connected to another address of the host.
@@ -118,9 +165,18 @@ impl Client {
                     return Ok(Box::new(stream));
                 }
                 let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned());
-                let connector = TlsConnector::from(Arc::new(self.tls()));
+                let config = match &self.identity {
+                    Some(identity) => Arc::clone(&identity.config),
+                    None => Arc::new(self.tls()),
+                };
+                let connector = TlsConnector::from(config);
                 let stream = connector.connect(name.expect("a server name"), stream);
-                Ok(Box::new(stream.await.map_err(|fault| fault.to_string())?))
+                let stream = stream.await.map_err(|fault| fault.to_string())?;
+                let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+                if let (Some(identity), true) = (&self.identity, resumed) {
+                    identity.resumed.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(Box::new(stream))
             }
         }
     }
@@ -133,8 +189,7 @@ impl Client {
         let mut config = ClientConfig::builder()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let protocol: &[u8] = if self.http2 { b"h2" } else { b"http/1.1" };
-        config.alpn_protocols = vec![protocol.to_vec()];
+        config.alpn_protocols = vec![self.alpn().to_vec()];
         config
     }
 

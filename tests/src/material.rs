@@ -46,9 +46,19 @@ impl Material {
         Self::over(&key.expect("a P-256 key"), name)
     }
 
+    /// A TLS certificate for these hosts.
+    pub fn tls_for(name: &str, hosts: &[&str]) -> Self {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256);
+        Self::over_hosts(&key.expect("a P-256 key"), name, hosts)
+    }
+
     fn over(key: &KeyPair, name: &str) -> Self {
-        let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-        let mut params = CertificateParams::new(names).expect("valid names");
+        Self::over_hosts(key, name, &["localhost", "127.0.0.1", "::1"])
+    }
+
+    fn over_hosts(key: &KeyPair, name: &str, hosts: &[&str]) -> Self {
+        let hosts = hosts.iter().map(|host| (*host).to_owned());
+        let mut params = CertificateParams::new(hosts.collect::<Vec<_>>()).expect("valid names");
         params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.self_signed(key).expect("a certificate");
         Self {

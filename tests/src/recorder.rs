@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
+use rustls_pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 use crate::client::Duplex;
+use crate::material::Material;
 use crate::raw::{field, find};
 use crate::wait::within;
 
@@ -96,6 +100,22 @@ impl Recorder {
         Self::serve(url, Arc::new(behaviour), Listener::Tcp(listener))
     }
 
+    /// The same over TLS, with the certificate of `material`.
+    pub async fn tls(
+        material: &Material,
+        behaviour: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let key = PrivateKeyDer::try_from(material.key_der.clone()).expect("a key");
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![material.trust()], key)
+            .expect("a certificate with its key");
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("https://{}", listener.local_addr().expect("an address"));
+        Self::serve(url, Arc::new(behaviour), Listener::Tls(listener, acceptor))
+    }
+
     /// The same on a Unix socket.
     pub fn unix(path: &Path, behaviour: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let listener = UnixListener::bind(path).expect("a socket");
@@ -123,7 +143,8 @@ impl Recorder {
 
     /// `127.0.0.1:port`.
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        let bare = self.url.trim_start_matches("http://");
+        bare.trim_start_matches("https://")
     }
 
     /// Everything that arrived.
@@ -156,6 +177,7 @@ impl Drop for Recorder {
 enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener),
+    Tls(TcpListener, TlsAcceptor),
 }
 
 impl Listener {
@@ -166,6 +188,13 @@ impl Listener {
                 let _ = stream.set_nodelay(true);
                 Box::new(stream)
             }
+            Self::Tls(listener, acceptor) => loop {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                // Who does not trust the certificate leaves here.
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    return Box::new(stream);
+                }
+            },
             Self::Unix(listener) => Box::new(listener.accept().await.expect("a connection").0),
         }
     }

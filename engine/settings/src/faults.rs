@@ -82,6 +82,11 @@ impl Fault {
         Self::new(Severity::Error, None, message)
     }
 
+    /// A warning that has no place in a source.
+    pub fn placeless_warning(message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, None, message)
+    }
+
     /// A warning at `mark`.
     pub fn warning(mark: Mark, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, Some(mark), message)

@@ -6,6 +6,7 @@ mod bound;
 mod clients;
 mod edge;
 mod engine;
+mod issuers;
 mod policy;
 
 use crate::table::{Bare, Key, Keys, Kind, Owner};
@@ -106,11 +107,10 @@ pub static ROOT: Keys = Keys {
         .theirs(),
         Key::new(
             "Issuers",
-            Kind::Anything,
+            Kind::List(&Kind::Object(&issuers::ISSUER)),
             None,
-            "Other issuers whose tokens are accepted.",
-        )
-        .later(),
+            "Other issuers whose tokens are accepted; see `docs/issuers.md`.",
+        ),
         Key::new(
             "Upstream",
             Kind::Either(&[Kind::Text, Kind::Object(&edge::UPSTREAM)]),
@@ -147,11 +147,18 @@ pub static ROOT: Keys = Keys {
         ),
         Key::new(
             "TrustedProxies",
-            Kind::Anything,
+            Kind::List(&Kind::Text),
             None,
-            "Addresses that may say for whom they forward.",
+            "Addresses and networks (`10.0.0.0/8`) that may say for whom they forward, by \
+             `Forwarded` or `X-Forwarded-For`.",
         )
-        .later(),
+        .public(),
+        Key::new(
+            "ForwardAuth",
+            Kind::Bool,
+            Some("false"),
+            "Answers listed proxies at `/auth/check` whether a request that they hold may pass.",
+        ),
         Key::new(
             "DefaultCorsSettings",
             Kind::Object(&edge::CORS),
@@ -197,6 +204,12 @@ pub static ROOT: Keys = Keys {
             "How the program ends on SIGTERM.",
         )
         .both(),
+        Key::new(
+            "Deny",
+            Kind::Object(&clients::DENY),
+            None,
+            "Tokens that are refused though nothing is wrong with them.",
+        ),
         Key::new(
             "DataFolder",
             Kind::Text,

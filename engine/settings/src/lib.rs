@@ -34,7 +34,7 @@ pub mod watch;
 pub use document::{Document, Input};
 pub use faults::{Fault, Faults, Mark, Severity};
 pub use markdown::{REGION_BEGIN, REGION_END, markdown, replace_region};
-pub use object::{Either, Object};
+pub use object::{Either, Entry, Free, Object};
 pub use reading::{Origin, Reading, Spanned, Text};
 pub use schema::schema;
 pub use table::{Change, Key, Keys, Kind, Owner, Program, Support};

@@ -91,6 +91,12 @@ fn value(bytes: &mut [u8], node: &Node, kind: Option<&Kind>, public: bool) {
             }
         }
         Data::Object(members) => {
+            if let Some(item) = kind.and_then(Kind::value) {
+                for member in members {
+                    value(bytes, &member.value, Some(item), public);
+                }
+                return;
+            }
             let keys = kind.and_then(Kind::keys);
             let scalar = kind.is_some_and(Kind::is_scalar);
             for member in members {

@@ -90,6 +90,10 @@ impl<'t> Walk<'_, 't> {
             Data::Object(members) => {
                 if let Some(keys) = kind.keys() {
                     self.object(members, keys, path);
+                } else if let Some(kind) = kind.value() {
+                    for member in members {
+                        self.value(&member.value, kind, &join(path, &member.name));
+                    }
                 }
             }
             Data::List(items) => {

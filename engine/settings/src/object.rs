@@ -5,7 +5,11 @@
 //! Rules: null is absence; bounds and defaults are the table's.
 //! Elsewhere: numbers, durations and words (`object::scalars`); what values mean together.
 
+mod entries;
+mod json;
 mod scalars;
+
+pub use entries::{Entry, Free};
 
 use crate::faults::{Fault, Mark, quoted};
 use crate::mask;

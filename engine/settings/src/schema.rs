@@ -100,6 +100,9 @@ fn kind(kind: &Kind) -> Value {
         Kind::Choice(words) => or_reference(vec![json!({ "enum": words })]),
         Kind::List(item) => json!({ "type": "array", "items": self::kind(item) }),
         Kind::Object(keys) => object(keys),
+        Kind::Map(value) => {
+            json!({ "type": "object", "additionalProperties": self::kind(value) })
+        }
         Kind::Either(kinds) => {
             json!({ "anyOf": kinds.iter().map(self::kind).collect::<Vec<_>>() })
         }

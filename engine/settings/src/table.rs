@@ -66,6 +66,8 @@ pub enum Kind {
     List(&'static Kind),
     /// An object with keys of its own.
     Object(&'static Keys),
+    /// An object whose names are free, each with such a value.
+    Map(&'static Kind),
     /// Any of these.
     Either(&'static [Kind]),
     /// Not looked into.
@@ -205,9 +207,12 @@ impl Kind {
             | Self::Rate
             | Self::Flow
             | Self::Choice(_) => true,
-            Self::Text | Self::List(_) | Self::Object(_) | Self::Either(_) | Self::Anything => {
-                false
-            }
+            Self::Text
+            | Self::List(_)
+            | Self::Object(_)
+            | Self::Map(_)
+            | Self::Either(_)
+            | Self::Anything => false,
         }
     }
 
@@ -229,10 +234,19 @@ impl Kind {
         }
     }
 
+    /// What the values of an object with free names are, if one may stand here.
+    pub(crate) fn value(&self) -> Option<&'static Kind> {
+        match self {
+            Self::Map(kind) => Some(kind),
+            Self::Either(kinds) => kinds.iter().find_map(Self::value),
+            _ => None,
+        }
+    }
+
     /// Whether a string, and so a reference to one, may stand here.
     pub(crate) fn is_scalar(&self) -> bool {
         match self {
-            Self::Object(_) | Self::List(_) | Self::Anything => false,
+            Self::Object(_) | Self::Map(_) | Self::List(_) | Self::Anything => false,
             Self::Either(kinds) => kinds.iter().any(Self::is_scalar),
             Self::Bool
             | Self::Integer { .. }
@@ -274,6 +288,7 @@ impl Kind {
             }
             Self::List(kind) => format!("a list, each {}", kind.expected()),
             Self::Object(_) => "an object".to_owned(),
+            Self::Map(kind) => format!("an object, each value {}", kind.expected()),
             Self::Either(kinds) => {
                 let kinds: Vec<_> = kinds.iter().map(Self::expected).collect();
                 kinds.join(" or ")

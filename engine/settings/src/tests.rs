@@ -148,8 +148,8 @@ fn unknown_is_a_warning_in_shared_objects_and_a_fault_in_ours() {
 #[test]
 fn what_a_later_version_brings_is_refused_unless_it_asks_for_nothing() {
     for (text, errors) in [
-        (r#"{ "Issuers": [], "TrustedProxies": null }"#, false),
-        (r#"{ "Issuers": [{ "Issuer": "x" }] }"#, true),
+        (r#"{ "Certificates": [], "TrustedProxies": null }"#, false),
+        (r#"{ "Certificates": [{ "Hosts": [] }] }"#, true),
         (r#"{ "Engine": { "Callbacks": [1] } }"#, true),
         (
             r#"{ "Routes": [{ "Prefix": "/a", "WebSocket": false }] }"#,
@@ -347,7 +347,7 @@ fn the_schema_has_every_key_with_its_default() {
     assert_eq!(at(&format!("{limits}/additionalProperties")), false);
     assert_eq!(at(&format!("{limits}/properties/Body/default")), "16MiB");
     assert_eq!(at("/additionalProperties"), true);
-    assert!(at("/properties/Issuers").is_null());
+    assert!(at("/properties/Certificates").is_null());
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn every_default_reads_as_a_value_of_its_kind() {
                     Kind::Choice(words) => words.contains(&default),
                     Kind::List(_) => serde_json::from_str::<Vec<String>>(default).is_ok(),
                     Kind::Text | Kind::Either(_) => !default.is_empty(),
-                    Kind::Object(_) | Kind::Anything => false,
+                    Kind::Object(_) | Kind::Map(_) | Kind::Anything => false,
                 };
                 assert!(good, "{path} = {default}");
             }
@@ -474,4 +474,34 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn an_object_with_free_names_is_read_name_by_name() {
+    let text = r#"{ "Issuers": [{ "RequiredClaims": {
+        "tid": "t", "on": true, "n": -1, "any": ["a", "b"], "none": null, "bad": 1.5, "worse": {},
+    } }] }"#;
+    let (document, mut reading) = read(text, &[]);
+    let document = document.unwrap();
+    let issuers = document.root().objects(&mut reading, "Issuers");
+    let entries = issuers[0].entries(&mut reading, "RequiredClaims");
+    let shown: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            let value = match &entry.value {
+                crate::Free::Bool(value) => value.to_string(),
+                crate::Free::Integer(value) => value.to_string(),
+                crate::Free::Text(text) => text.value.clone(),
+                crate::Free::List(texts) => format!("{} texts", texts.len()),
+            };
+            format!("{} {value}", entry.name)
+        })
+        .collect();
+    assert_eq!(shown, ["tid t", "on true", "n -1", "any 2 texts"]);
+    let drawn = reading.faults.render(false);
+    assert!(
+        drawn.contains("`Issuers[0].RequiredClaims.bad` must be"),
+        "{drawn}"
+    );
+    assert_eq!(reading.faults.count(crate::Severity::Error), 2, "{drawn}");
 }

@@ -13,6 +13,7 @@ use super::labels::{
     CLIENTS_MAX, ClientLabel, ClientNames, ConnectionLimit, Label, ROUTES_MAX, RouteLabel,
     RouteNames, TokenOutcome, UpstreamOutcome,
 };
+use crate::config::AuthMethod;
 use crate::refusal::Reason;
 
 /// Status classes 1xx to 5xx.
@@ -94,6 +95,8 @@ pub struct Counters {
     cache_hits: AtomicU64,
     cache_misses: AtomicU64,
     tokens: ByLabel<11>,
+    authenticated: ByLabel<6>,
+    basic_raw: AtomicU64,
     upstream_attempts: ByLabel<5>,
     upstream_duration: Histogram,
     upstream_retries: AtomicU64,
@@ -120,6 +123,8 @@ impl Counters {
             cache_hits: AtomicU64::new(0),
             cache_misses: AtomicU64::new(0),
             tokens: ByLabel::new(),
+            authenticated: ByLabel::new(),
+            basic_raw: AtomicU64::new(0),
             upstream_attempts: ByLabel::new(),
             upstream_duration: Histogram::new(),
             upstream_retries: AtomicU64::new(0),
@@ -186,6 +191,16 @@ impl Counters {
     /// A request to the token endpoint was answered.
     pub fn token(&self, outcome: TokenOutcome) {
         self.tokens.add(outcome);
+    }
+
+    /// A client has authenticated.
+    pub fn client_authenticated(&self, method: AuthMethod) {
+        self.authenticated.add(method);
+    }
+
+    /// Basic credentials were right as they stood, and not when form-decoded.
+    pub fn basic_taken_raw(&self) {
+        self.basic_raw.fetch_add(1, Relaxed);
     }
 
     /// An attempt at the upstream ended. `duration`: to the head of the answer, or to the failure.
@@ -269,6 +284,10 @@ impl Counters {
         &self.tokens
     }
 
+    pub(crate) fn authenticated(&self) -> &ByLabel<6> {
+        &self.authenticated
+    }
+
     pub(crate) fn upstream_attempts(&self) -> &ByLabel<5> {
         &self.upstream_attempts
     }
@@ -286,6 +305,7 @@ impl Counters {
         Plain {
             cache_hits: self.cache_hits.load(Relaxed),
             cache_misses: self.cache_misses.load(Relaxed),
+            basic_raw: self.basic_raw.load(Relaxed),
             upstream_retries: self.upstream_retries.load(Relaxed),
             panics: self.panics.load(Relaxed),
             accepted: self.accepted.load(Relaxed),
@@ -303,6 +323,7 @@ impl Counters {
 pub(crate) struct Plain {
     pub(crate) cache_hits: u64,
     pub(crate) cache_misses: u64,
+    pub(crate) basic_raw: u64,
     pub(crate) upstream_retries: u64,
     pub(crate) panics: u64,
     pub(crate) accepted: u64,
@@ -320,6 +341,7 @@ impl std::ops::Add for Plain {
         Self {
             cache_hits: self.cache_hits + other.cache_hits,
             cache_misses: self.cache_misses + other.cache_misses,
+            basic_raw: self.basic_raw + other.basic_raw,
             upstream_retries: self.upstream_retries + other.upstream_retries,
             panics: self.panics + other.panics,
             accepted: self.accepted + other.accepted,

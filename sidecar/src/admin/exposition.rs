@@ -12,9 +12,11 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::counters::{BOUNDS_MICROS, CLASSES, Counters, Histogram, Plain, unix_seconds};
 use super::health::Stage;
+use super::issuers::by_name;
 use super::labels::{ConnectionLimit, Label, TokenOutcome, UpstreamOutcome};
 use super::process;
 use crate::Shared;
+use crate::config::AuthMethod;
 use crate::refusal::Reason;
 
 /// What a scraper must be told the text is.
@@ -48,8 +50,10 @@ impl Collector for Everything {
         requests(&mut writer, &self.0)?;
         refusals(&mut writer, workers)?;
         tokens(&mut writer, workers)?;
+        memories(&mut writer, &self.0)?;
         connections(&mut writer, workers)?;
         upstream(&mut writer, workers)?;
+        issuers(&mut writer, &self.0)?;
         process_wide(&mut writer, &self.0)
     }
 }
@@ -139,6 +143,79 @@ fn tokens(writer: &mut Writer<'_>, workers: &[Counters]) -> fmt::Result {
         "token_requests",
         "Requests to the token endpoint",
         labelled("outcome", of),
+    )?;
+    let of = |method: AuthMethod| workers.iter().map(|w| w.authenticated().of(method)).sum();
+    writer.counters(
+        "client_authentications",
+        "Clients that have authenticated",
+        labelled("method", of),
+    )?;
+    writer.counter(
+        "basic_credentials_raw",
+        "Basic credentials that were right as they stood, and not when form-decoded (RFC 6749 2.3.1)",
+        plain.basic_raw,
+    )
+}
+
+fn issuers(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
+    let snapshot = shared.live.snapshot();
+    let issuers = by_name(&snapshot);
+    if issuers.is_empty() {
+        return Ok(());
+    }
+    let mut keys = Vec::new();
+    let mut fetched = Vec::new();
+    for (name, standing) in &issuers {
+        keys.push((vec![("issuer", *name)], standing.keys as u64));
+        if let Some(at) = standing.fetched {
+            fetched.push((vec![("issuer", *name)], unix_seconds(at)));
+        }
+    }
+    writer.gauges("issuer_keys", "Keys held of an external issuer", None, keys)?;
+    writer.gauges(
+        "issuer_keys_fetched_timestamp",
+        "When an external issuer's keys were last fetched well",
+        Some(&Unit::Seconds),
+        fetched,
+    )?;
+    let mut fetches = Vec::new();
+    for (name, standing) in &issuers {
+        for (outcome, count) in [("good", standing.succeeded), ("failed", standing.failed)] {
+            fetches.push((vec![("issuer", *name), ("outcome", outcome)], count));
+        }
+    }
+    writer.counters(
+        "issuer_fetches",
+        "Attempts to fetch an external issuer's keys",
+        fetches,
+    )
+}
+
+/// The sizes of what outlives a request; each is bounded.
+fn memories(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
+    let count = |kept: usize| i64::try_from(kept).unwrap_or(i64::MAX);
+    let (revoked, entries) = shared.revocations.listed();
+    let denied = entries.len() + shared.live.snapshot().deny.entries().len();
+    writer.gauge(
+        "tokens_known",
+        "Validated tokens that are remembered",
+        count(shared.tokens.len()),
+    )?;
+    writer.gauge(
+        "tokens_revoked",
+        "Tokens that were revoked and are not over yet",
+        count(revoked),
+    )?;
+    writer.gauge("deny_entries", "Entries of the deny list", count(denied))?;
+    writer.gauge(
+        "failure_budgets",
+        "Addresses whose budget of bearer failures is not whole",
+        count(shared.failures.kept()),
+    )?;
+    writer.gauge(
+        "rate_budgets",
+        "Budgets of requests that are not whole",
+        count(shared.rates.kept()),
     )
 }
 
@@ -302,6 +379,23 @@ impl Writer<'_> {
         let kind = MetricType::Gauge;
         let mut encoder = self.0.encode_descriptor(name, help, unit, kind)?;
         encoder.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))
+    }
+
+    fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        series: Vec<(Labels<'_>, u64)>,
+    ) -> fmt::Result {
+        let kind = MetricType::Gauge;
+        let mut encoder = self.0.encode_descriptor(name, help, unit, kind)?;
+        for (labels, value) in series {
+            let set = labels.as_slice();
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            encoder.encode_family(&set)?.encode_gauge(&value)?;
+        }
+        Ok(())
     }
 
     fn histograms(

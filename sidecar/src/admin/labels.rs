@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
+use crate::config::AuthMethod;
+
 /// Distinct clients that get series of their own. A series costs about 1 KiB for each worker it
 /// is used on, so this bounds the metrics to a few MiB; clients beyond it share `other`.
 pub(crate) const CLIENTS_MAX: usize = 1024;
@@ -83,6 +85,18 @@ impl Label for TokenOutcome {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::ServerError => "server_error",
         }
+    }
+}
+
+impl Label for AuthMethod {
+    const ALL: &'static [Self] = &AuthMethod::ALL;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn name(self) -> &'static str {
+        AuthMethod::name(self)
     }
 }
 
@@ -324,6 +338,7 @@ mod tests {
             }
         }
         check::<TokenOutcome>();
+        check::<AuthMethod>();
         check::<UpstreamOutcome>();
         check::<ConnectionLimit>();
     }

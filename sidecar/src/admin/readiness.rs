@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use time::format_description::well_known::Rfc3339;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::health::Stage;
+use super::issuers::by_name;
 use crate::Shared;
 use crate::config::{Endpoint, Snapshot};
 
@@ -41,6 +42,9 @@ impl Readiness {
         let mut checks = vec![config(shared, &snapshot)];
         checks.extend(stages(shared, &snapshot));
         checks.extend(shadow(&snapshot));
+        if verbose {
+            checks.extend(issuers(&snapshot));
+        }
         if verbose || snapshot.ready_requires_upstream {
             checks.push(upstream(&snapshot).await);
         }
@@ -86,10 +90,10 @@ fn stages(shared: &Shared, snapshot: &Snapshot) -> [Check; 2] {
             "draining: the end has been asked for".to_owned(),
         ),
     };
-    let keys = if snapshot.token_server.is_some() {
-        "tokens are issued and validated"
-    } else {
-        "no token side"
+    let keys = match (&snapshot.token_server, snapshot.issuers.is_empty()) {
+        (Some(_), _) => "tokens are issued and validated",
+        (None, false) => "no token side; tokens of other issuers are validated",
+        (None, true) => "no token side",
     };
     [
         Check {
@@ -103,6 +107,28 @@ fn stages(shared: &Shared, snapshot: &Snapshot) -> [Check; 2] {
             detail,
         },
     ]
+}
+
+/// How it stands with each external issuer's keys. One that is down makes nothing unready: the
+/// others' tokens are served, and its own while its keys are held.
+fn issuers(snapshot: &Snapshot) -> Vec<Check> {
+    let now = SystemTime::now();
+    let checks = by_name(snapshot).into_iter().map(|(name, standing)| {
+        let mut detail = format!("`{name}`: {} keys", standing.keys);
+        if let Some(age) = standing.fetched.and_then(|at| now.duration_since(at).ok()) {
+            let _ = write!(detail, ", fetched {} s ago", age.as_secs());
+        }
+        let good = standing.keys > 0 && standing.fault.is_none();
+        if let Some(fault) = standing.fault {
+            let _ = write!(detail, "; the last attempt failed: {fault}");
+        }
+        Check {
+            name: "issuer",
+            state: if good { State::Good } else { State::Told },
+            detail,
+        }
+    });
+    checks.collect()
 }
 
 /// A file that was kept out does not make the process unready: the old configuration serves.

@@ -1,10 +1,14 @@
-//! Plain HTTP for probes and scrapers: `/livez`, `/readyz`, `/metrics`.
+//! Plain HTTP for probes and scrapers: `/livez`, `/readyz`, `/metrics`; and `/deny` for
+//! administrators.
 //!
-//! In: requests of whoever reaches the listener. Out: text. Nothing here changes anything.
+//! In: requests of whoever reaches the listener, or may open the socket `admin.sock` under the data
+//! folder. Out: text. Who may change something is `actions`' to say.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +20,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
+use super::actions::{self, Door};
 use super::exposition;
 use super::guard::{self, Foreign};
 use super::readiness::Readiness;
@@ -33,7 +39,11 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Descriptors ran out; the workers' loops say so in the log.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Starts serving on `listeners`; returns their real addresses. Ends with the runtime it runs on.
+/// The socket's name under the data folder.
+const SOCKET: &str = "admin.sock";
+
+/// Starts serving on `listeners` and on the socket; returns the listeners' real addresses. Ends with
+/// the runtime it runs on. Without the socket everything but its actions works.
 pub(crate) fn start(
     listeners: Vec<std::net::TcpListener>,
     shared: &Arc<Shared>,
@@ -45,7 +55,29 @@ pub(crate) fn start(
         let listener = TcpListener::from_std(listener)?;
         tokio::spawn(accept(listener, Arc::clone(shared), Arc::clone(&places)));
     }
+    let folder = shared.live.snapshot().data_folder.clone();
+    match socket(&folder) {
+        Ok(listener) => {
+            tokio::spawn(accept_local(listener, Arc::clone(shared)));
+        }
+        Err(error) => tracing::warn!(
+            folder = %folder.display(), %error,
+            "no admin.sock in the data folder: administrators need a token"
+        ),
+    }
     Ok(addresses)
+}
+
+/// Bound under a name of its own, so that nobody can open it before its mode is set, then put in
+/// the place of what an earlier run left there.
+fn socket(folder: &Path) -> io::Result<UnixListener> {
+    crate::keys::make_folder(folder).map_err(io::Error::other)?;
+    let own = folder.join(format!("{SOCKET}.{}", std::process::id()));
+    let _ = std::fs::remove_file(&own);
+    let listener = UnixListener::bind(&own)?;
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o600))?;
+    std::fs::rename(&own, folder.join(SOCKET))?;
+    Ok(listener)
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, places: Arc<Semaphore>) {
@@ -53,27 +85,47 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, places: Arc<Semaphor
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
-        let Ok((tcp, _)) = listener.accept().await else {
+        let Ok((tcp, peer)) = listener.accept().await else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(&shared, request));
-            let serving = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
-                .max_buf_size(16 * 1024)
-                .serve_connection(TokioIo::new(tcp), service);
-            // How a prober ends its connection is its own affair.
-            let _ = serving.await;
+            serve(tcp, Door::Network(peer.ip().into()), &shared).await;
             drop(place);
         });
     }
 }
 
+/// Whoever may open the socket is its owner, who needs no limit.
+async fn accept_local(listener: UnixListener, shared: Arc<Shared>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move { serve(stream, Door::Socket, &shared).await });
+    }
+}
+
+async fn serve<S>(stream: S, door: Door, shared: &Arc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = service_fn(|request| answer(shared, door, request));
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(16 * 1024)
+        .serve_connection(TokioIo::new(stream), service);
+    // How a prober ends its connection is its own affair.
+    let _ = serving.await;
+}
+
 async fn answer(
     shared: &Arc<Shared>,
+    door: Door,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let refused = guard::check(request.headers());
@@ -86,6 +138,10 @@ async fn answer(
             StatusCode::FORBIDDEN,
             "This listener does not answer web pages\n",
         ),
+        Ok(()) if request.uri().path() == "/deny" => {
+            let acted = actions::answer(shared, door, request).await;
+            acted.unwrap_or_else(not_here)
+        }
         Ok(()) if !matches!(*request.method(), Method::GET | Method::HEAD) => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n");
             let allowed = HeaderValue::from_static("GET, HEAD");
@@ -128,11 +184,15 @@ async fn route(shared: &Arc<Shared>, uri: &http::Uri) -> Response<Full<Bytes>> {
             }
             Err(std::fmt::Error) => text(StatusCode::INTERNAL_SERVER_ERROR, "no metrics\n"),
         },
-        _ => text(
-            StatusCode::NOT_FOUND,
-            "Here are /livez, /readyz, /readyz?verbose and /metrics\n",
-        ),
+        _ => not_here(),
     }
+}
+
+fn not_here() -> Response<Full<Bytes>> {
+    text(
+        StatusCode::NOT_FOUND,
+        "Here are /livez, /readyz, /readyz?verbose and /metrics\n",
+    )
 }
 
 fn names_verbose(pair: &str) -> bool {

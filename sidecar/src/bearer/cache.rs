@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::RwLock;
 
 use super::epoch::StampCell;
-use super::{Judging, Origin, Principal};
+use super::{Judging, Principal};
 
 /// Enough that workers seldom meet; a power of two.
 const SHARDS: usize = 32;
@@ -62,48 +62,12 @@ struct Entry {
     used: AtomicBool,
 }
 
-/// The outcome of a full validation, and all that it rests on.
+/// The outcome of a full validation.
 #[derive(Clone, Debug)]
 pub(crate) struct Validated {
     pub(crate) principal: Arc<Principal>,
     /// Seconds since the epoch from which on the token is refused.
     pub(super) ends: u64,
-    pub(super) grounds: Grounds,
-}
-
-/// Whose key signed.
-#[derive(Clone, Debug)]
-pub(super) enum Grounds {
-    /// Ours, by its RFC 7638 thumbprint.
-    Own { thumbprint: [u8; 32] },
-}
-
-impl Validated {
-    /// Whether a full validation now would find the same. What it compares is all that a
-    /// validation takes from elsewhere than the token.
-    fn holds(&self, judging: &Judging<'_>) -> bool {
-        let Judging { snapshot, now, .. } = *judging;
-        let token = &self.principal.token;
-        match (&self.grounds, &self.principal.origin) {
-            (Grounds::Own { thumbprint }, Origin::Registered(client)) => {
-                let Some(server) = &snapshot.token_server else {
-                    return false;
-                };
-                let same_key = server
-                    .keys
-                    .find(&token.kid, now)
-                    .is_some_and(|key| key.verifying().thumbprint() == thumbprint);
-                let same_client = server
-                    .clients
-                    .find(&client.id)
-                    .is_some_and(|found| Arc::ptr_eq(found, client) || found == client);
-                token.issuer == snapshot.authority.issuer
-                    && same_key
-                    && same_client
-                    && self.principal.is_bound_as_in(snapshot)
-            }
-        }
-    }
 }
 
 impl Default for Cache {
@@ -140,7 +104,7 @@ impl Cache {
                 return None;
             }
             let current = entry.stamp.get() == judging.stamp;
-            if current || entry.validated.holds(judging) {
+            if current || entry.validated.principal.stands(judging) {
                 // A shared line is written only when it changes.
                 if !current {
                     entry.stamp.set(judging.stamp);

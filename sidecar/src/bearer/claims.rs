@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::Revocable;
 use super::binding::Binding;
 use super::json::{Object, Value};
 use crate::config::{Client, Clients};
@@ -83,14 +84,23 @@ impl Claims {
     }
 }
 
+/// Client, id and end of a token of ours.
+pub(super) fn revocable(claims: &Object) -> Option<Revocable> {
+    Some(Revocable {
+        client: text(claims, "client_id").ok()??.into(),
+        token: text(claims, "jti").ok()??.into(),
+        until: time(claims, "exp").ok()??,
+    })
+}
+
 /// Exact, but for the slash after a bare origin, which some clients drop.
-fn same_issuer(found: &str, ours: &str) -> bool {
+pub(crate) fn same_issuer(found: &str, ours: &str) -> bool {
     let bare = |issuer| str::strip_suffix(issuer, '/').unwrap_or(issuer);
     bare(found) == bare(ours)
 }
 
 /// A string claim; another type is malformed.
-fn text<'a>(claims: &'a Object, name: &str) -> Result<Option<&'a str>, Reason> {
+pub(crate) fn text<'a>(claims: &'a Object, name: &str) -> Result<Option<&'a str>, Reason> {
     match claims.find(name) {
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Reason::ClaimsMalformed),
@@ -104,7 +114,7 @@ fn text<'a>(claims: &'a Object, name: &str) -> Result<Option<&'a str>, Reason> {
     clippy::cast_precision_loss,
     reason = "range-checked before the cast"
 )]
-fn time(claims: &Object, name: &str) -> Result<Option<u64>, Reason> {
+pub(crate) fn time(claims: &Object, name: &str) -> Result<Option<u64>, Reason> {
     let seconds = match claims.find(name) {
         Some(Value::Integer(seconds)) => *seconds,
         Some(Value::Float(seconds)) if (0.0..=TIME_MAX as f64).contains(seconds) => *seconds as i64,
@@ -118,7 +128,7 @@ fn time(claims: &Object, name: &str) -> Result<Option<u64>, Reason> {
 }
 
 /// One string, or an array of nothing but strings.
-fn strings(value: &Value) -> Result<Vec<&str>, Reason> {
+pub(crate) fn strings(value: &Value) -> Result<Vec<&str>, Reason> {
     match value {
         Value::String(one) => Ok(vec![one]),
         Value::Array(items) => items

@@ -4,19 +4,18 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::config::Snapshot;
 
-/// Counts the changes, other than of the snapshot, that may end a token: an issuer's keys, a
-/// revocation, the deny list. Whoever makes such a change makes it first and counts it then.
+/// Counts the changes that may end a token.
 #[derive(Default)]
-pub struct Epoch(AtomicU32);
+pub(super) struct Epoch(AtomicU32);
 
 impl Epoch {
     /// From now on no judgement made before is taken without a second look.
-    pub(crate) fn advance(&self) {
+    pub(super) fn advance(&self) {
         self.0.fetch_add(1, Ordering::Release);
     }
 
     /// The count now.
-    pub(crate) fn now(&self) -> u32 {
+    pub(super) fn now(&self) -> u32 {
         self.0.load(Ordering::Acquire)
     }
 }

@@ -10,12 +10,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Epoch, Judging};
+use super::{Denials, Epoch, Judging, Revocations};
 use crate::admin::Metrics;
 use crate::config::{
     Access, AccessLog, AdminUrl, Authority, BoundTokens, Client, ClientCertificates, Clients,
-    CorsOrigins, Dpop, Drain, Endpoint, Limits, LogSettings, Rate, RouteSettings, SigningSource,
-    Snapshot, TokenServer, UpstreamSettings,
+    CorsOrigins, Dpop, Drain, Endpoint, Issuers, Limits, LogSettings, Means, Rate, RouteSettings,
+    SigningSource, Snapshot, TokenServer, UpstreamSettings,
 };
 use crate::keys::{KeyRing, Material, Secret};
 use crate::policy::Operations;
@@ -50,22 +50,22 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
     Client {
         id: id.into(),
         secrets: vec![Secret::new("secret")],
+        means: Means::default(),
+        method: None,
+        client_credentials: true,
         scopes: vec!["WorkflowApi".into(), "Other".into()],
         operations: Operations::parse(operations).unwrap(),
         audience: "WorkflowApi".into(),
         token_lifetime: Duration::from_secs(3600),
         mandate: None,
         bound_tokens: BoundTokens::AsOffered,
+        introspect: false,
+        rate: None,
     }
 }
 
 pub(crate) fn clients(clients: impl IntoIterator<Item = Client>) -> Clients {
-    let mut registered = Clients::default();
-    for client in clients {
-        let id = Arc::clone(&client.id);
-        registered.by_id.insert(id, Arc::new(client));
-    }
-    registered
+    clients.into_iter().collect()
 }
 
 /// Clients `all` (`*` and `manage`) and `reader` (`read`), the route `/workflowapi`, and `/public`.
@@ -86,7 +86,9 @@ pub(crate) fn snapshot() -> Snapshot {
         token_server: Some(TokenServer {
             keys: Arc::clone(&KEYS.ring),
             clients: clients(registered),
+            assertion_lifetime: Duration::from_secs(3600),
         }),
+        issuers: Issuers::default(),
         routes: vec![
             route("/workflowapi", Access::Scopes(vec!["WorkflowApi".into()])),
             route("/public", Access::Public),
@@ -122,6 +124,9 @@ pub(crate) fn snapshot() -> Snapshot {
             addresses: Vec::new(),
         },
         ready_requires_upstream: false,
+        trusted_proxies: crate::config::TrustedProxies::default(),
+        forward_auth: false,
+        deny: Arc::new(Denials::default()),
         data_folder: PathBuf::from("data"),
         workers: 1,
         prepared: crate::gate::Prepared::default(),
@@ -153,15 +158,21 @@ fn limits() -> Limits {
             per_second: 500,
             burst: 2000,
         },
+        token_requests: None,
+        requests: None,
     }
 }
 
 static EPOCH: LazyLock<Epoch> = LazyLock::new(Epoch::default);
+static REVOCATIONS: LazyLock<Revocations> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    Revocations::load(folder.path(), NOW)
+});
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(1));
 
 /// Nothing changes but the snapshot.
 pub(super) fn judging(snapshot: &Snapshot, now: u64) -> Judging<'_> {
-    Judging::of(snapshot, &EPOCH, &METRICS, now)
+    Judging::of(snapshot, &EPOCH, &REVOCATIONS, &METRICS, now)
 }
 
 pub(crate) fn kid() -> &'static str {

@@ -5,13 +5,14 @@ use std::sync::LazyLock;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
-use super::{Epoch, Judging, find, validate};
+use super::{Epoch, Judging, Revocations, find, validate};
 use crate::admin::Metrics;
 use crate::config::{ClientCredential, Snapshot, Source};
 
 struct World {
     snapshot: Snapshot,
     epoch: Epoch,
+    revocations: Revocations,
     metrics: Metrics,
 }
 
@@ -29,6 +30,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     };
     let snapshot = source.load(None).outcome.expect("a valid configuration");
     World {
+        revocations: Revocations::load(&folder, NOW),
         snapshot,
         epoch: Epoch::default(),
         metrics: Metrics::new(1),
@@ -41,9 +43,10 @@ fn judging() -> Judging<'static> {
     let World {
         snapshot,
         epoch,
+        revocations,
         metrics,
     } = &*WORLD;
-    Judging::of(snapshot, epoch, metrics, NOW)
+    Judging::of(snapshot, epoch, revocations, metrics, NOW)
 }
 
 /// Each line of `data` is an `Authorization` header. Nothing signs, so nothing may be let in.

@@ -50,6 +50,26 @@ impl Object {
     }
 }
 
+impl Value {
+    /// The same, for whoever writes it out again.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => Json::from(*value),
+            Self::Integer(value) => Json::from(*value),
+            Self::Float(value) => Json::from(*value),
+            Self::String(value) => Json::from(value.as_str()),
+            Self::Array(items) => items.iter().map(Self::to_json).collect(),
+            Self::Object(Object(members)) => members
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_json()))
+                .collect(),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Strict)

@@ -69,6 +69,15 @@ impl<'a> Compact<'a> {
         bare.eq_ignore_ascii_case(name)
     }
 
+    /// `typ` as it stands, if it does.
+    pub(crate) fn typ(&self) -> Result<Option<&str>, Reason> {
+        match self.header.find("typ") {
+            Some(Value::String(typ)) => Ok(Some(typ)),
+            Some(_) => Err(Reason::TokenTypeRefused),
+            None => Ok(None),
+        }
+    }
+
     /// The `kid`, if there is one.
     pub(crate) fn kid(&self) -> Result<Option<&str>, Reason> {
         match self.header.find("kid") {

@@ -121,28 +121,13 @@ impl Proofs {
         if jti.is_empty() || jti.len() > JTI_MAX {
             return Err(Reason::ProofMalformed);
         }
-        let issued = match claims.find("iat") {
-            Some(Value::Integer(time)) => u64::try_from(*time).ok(),
-            // A fraction of a second is cut off.
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a cast of a float saturates, and what is out of range is not current"
-            )]
-            Some(Value::Float(time)) if *time >= 0.0 => Some(*time as u64),
-            _ => None,
-        };
-        let issued = issued.ok_or(Reason::ProofMalformed)?;
+        let issued = issued(&claims)?;
         // 8. The method, which has case.
         if needed("htm")? != wanted.method.as_str() {
             return Err(Reason::ProofMethodWrong);
         }
         // 9. The URI.
-        let htu = needed("htu")?;
-        let mut origins = dpop.origins.iter().map(|origin| &**origin);
-        let (origin, prefix) = uri::public(&snapshot.authority.base, &snapshot.path_base);
-        let names = |origin: &str| uri::is_of(htu, origin, prefix, wanted.path);
-        if !names(origin) && !origins.any(names) {
+        if !is_uri_of(needed("htu")?, wanted) {
             return Err(Reason::ProofUriWrong);
         }
         // 12a. The token.
@@ -152,15 +137,7 @@ impl Proofs {
             return Err(Reason::ProofTokenWrong);
         }
         // 10. The nonce, before the time: with a new nonce comes a new proof.
-        let next_nonce = match text(&claims, "nonce")? {
-            _ if !wanted.nonce => None,
-            None => return Err(Reason::ProofNonceNeeded),
-            Some(nonce) => match self.nonces.judge(dpop, nonce, now) {
-                Age::Young => None,
-                Age::Old => Some(self.nonces.fresh(dpop, now)),
-                Age::Over => return Err(Reason::ProofNonceNeeded),
-            },
-        };
+        let next_nonce = self.nonce(text(&claims, "nonce")?, wanted)?;
         // 11. Made now.
         if now.abs_diff(issued) > dpop.proof_lifetime {
             return Err(Reason::ProofNotCurrent);
@@ -185,6 +162,50 @@ impl Proofs {
             next_nonce,
         })
     }
+
+    /// The nonce is one of ours, where it has to be; a new one when it will not do much longer.
+    fn nonce(&self, nonce: Option<&str>, wanted: &Wanted<'_>) -> Result<Option<Box<str>>, Reason> {
+        if !wanted.nonce {
+            return Ok(None);
+        }
+        let nonce = nonce.ok_or(Reason::ProofNonceNeeded)?;
+        let (dpop, now) = (&wanted.snapshot.dpop, wanted.now);
+        match self.nonces.judge(dpop, nonce, now) {
+            Age::Young => Ok(None),
+            Age::Old => Ok(Some(self.nonces.fresh(dpop, now))),
+            Age::Over => Err(Reason::ProofNonceNeeded),
+        }
+    }
+}
+
+/// `iat`, in seconds since the epoch; a fraction is cut off.
+fn issued(claims: &Object) -> Result<u64, Reason> {
+    let time = match claims.find("iat") {
+        Some(Value::Integer(time)) => u64::try_from(*time).ok(),
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a cast of a float saturates, and what is out of range is not current"
+        )]
+        Some(Value::Float(time)) if *time >= 0.0 => Some(*time as u64),
+        _ => None,
+    };
+    time.ok_or(Reason::ProofMalformed)
+}
+
+/// Whether `htu` is the URL that the client called, under any of the names that we are known by.
+fn is_uri_of(htu: &str, wanted: &Wanted<'_>) -> bool {
+    let Snapshot {
+        authority,
+        path_base,
+        dpop,
+        ..
+    } = wanted.snapshot;
+    let (own, prefix) = uri::public(&authority.base, path_base);
+    let others = dpop.origins.iter().map(|origin| &**origin);
+    std::iter::once(own)
+        .chain(others)
+        .any(|origin| uri::is_of(htu, origin, prefix, wanted.path))
 }
 
 /// The one header's value.

@@ -1,14 +1,14 @@
 //! What a token says of whom its bearer may speak for.
 //!
 //! In: a mandate that may ask for claims, the claims of a good token. Out: [`Speaks`].
-//! A claim is found by its whole name, else by names of nested claims joined by dots.
 
 use std::sync::Arc;
 
+use super::external::find;
 use super::json::{Object, Value};
 use super::{Origin, Principal};
 
-use crate::config::Snapshot;
+use crate::config::{ClaimPath, Snapshot};
 use crate::policy::{Mandate, Speaks};
 
 impl Principal {
@@ -16,7 +16,7 @@ impl Principal {
     pub(super) fn bound_by(mut self, snapshot: &Snapshot, claims: &Object) -> Self {
         let mandate = self.mandate_in(snapshot);
         self.speaks = mandate.map(|mandate| {
-            let claimed = |claim: &str| texts(find(claims, claim));
+            let claimed = |claim: &ClaimPath| texts(find(claims, claim));
             Speaks::new(mandate, claimed)
         });
         self
@@ -31,22 +31,11 @@ impl Principal {
     fn mandate_in(&self, snapshot: &Snapshot) -> Option<Arc<Mandate>> {
         let general = match &self.origin {
             Origin::Registered(client) => client.mandate.as_ref(),
+            Origin::External(issuer) => issuer.mandate.as_ref(),
         };
         snapshot
             .policy
             .mandate(&self.token.issuer, &self.subject, general)
-    }
-}
-
-fn find<'a>(claims: &'a Object, name: &str) -> Option<&'a Value> {
-    // `https://claims.example/tenant` is one name, dots and all.
-    if let Some(value) = claims.find(name) {
-        return Some(value);
-    }
-    let (first, rest) = name.split_once('.')?;
-    match claims.find(first)? {
-        Value::Object(inner) => find(inner, rest),
-        _ => None,
     }
 }
 
@@ -89,7 +78,7 @@ mod tests {
             ("Sub", &[]),
             ("absent", &[]),
         ] {
-            let found = texts(find(&claims, name));
+            let found = texts(find(&claims, &ClaimPath::parse(name).unwrap()));
             assert_eq!(
                 found.iter().map(|one| &**one).collect::<Vec<_>>(),
                 want,

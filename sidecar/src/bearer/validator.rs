@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::{Judging, Principal, validate};
 use crate::Shared;
 use crate::config::Snapshot;
+use crate::policy;
 use crate::refusal::Reason;
 
 /// Judges access tokens as the gate does, by the configuration in force, with the same memory of
@@ -60,6 +61,7 @@ impl Validator {
 
 /// Nothing was proved here but that somebody has the token: a bound one is not good by itself.
 fn bare(principal: Arc<Principal>, snapshot: &Snapshot) -> Result<Arc<Principal>, Reason> {
+    policy::accepted(&principal).map_err(|refusal| refusal.reason)?;
     match &principal.binding {
         None if snapshot.dpop.required => Err(Reason::TokenUnbound),
         None => Ok(principal),

@@ -46,17 +46,40 @@ pub(super) fn check(draft: &Draft, reading: &mut Reading) {
                 .label("requests would go round in circles"),
         );
     }
+    own_name(draft, reading);
     match &draft.token_server {
+        // What other issuers will let in is theirs to say.
+        _ if draft.issuers_faulty || !draft.issuers.is_empty() => {}
         Some(token_server) => someone_passes(token_server, &draft.routes, reading),
         None => reading.faults.push(
             Fault::error(draft.disabled_mark, "nobody could ever be let in")
                 .label("the token side is off, and no other issuer is trusted")
                 .help(
                     "set `DisableOpenIddictServer` to false and register a client in \
-                     `OpenIddictServerSettings.ClientCredentials`; `Issuers`, the other way, is \
-                     for a later version",
+                     `OpenIddictServerSettings.ClientCredentials`, or trust another issuer in \
+                     `Issuers`",
                 ),
         ),
+    }
+}
+
+/// Our own issuer is nobody else's.
+fn own_name(draft: &Draft, reading: &mut Reading) {
+    let bare = |issuer: &str| issuer.strip_suffix('/').unwrap_or(issuer).to_owned();
+    let own = bare(&draft.authority.issuer);
+    for issuer in &draft.issuers {
+        if draft.token_server.is_some() && bare(&issuer.settings.issuer) == own {
+            let message = "an issuer in `Issuers` is this sidecar itself";
+            let fault = match issuer.mark {
+                Some(mark) => Fault::error(mark, message).label("our own name"),
+                None => Fault::placeless(message),
+            };
+            reading.faults.push(
+                fault.help(
+                    "its own tokens are accepted anyway; `AuthorityUrl` says what it is called",
+                ),
+            );
+        }
     }
 }
 
@@ -168,5 +191,5 @@ fn passes(client: &Client, route: &RouteSettings) -> bool {
         Access::Scopes(needed) => needed.iter().all(|scope| client.scopes.contains(scope)),
         Access::AnyScope(any) => any.iter().any(|scope| client.scopes.contains(scope)),
     };
-    scopes && !(route.workflow_api && client.operations.is_empty())
+    client.client_credentials && scopes && !(route.workflow_api && client.operations.is_empty())
 }

@@ -36,6 +36,7 @@ pub(super) struct ClientCertificatesDraft {
     ask: Ask,
     ask_mark: Mark,
     authorities: Option<(PathBuf, Mark)>,
+    revocation_lists: Option<(PathBuf, Mark)>,
 }
 
 impl ClientCertificatesDraft {
@@ -47,10 +48,22 @@ impl ClientCertificatesDraft {
             Some("never") => Ask::Never,
             Some(_) | None => Ask::Auto,
         };
-        let authorities = object
-            .text(reading, "Authorities")
-            .map(|text| (reading.absolute(&text.value), text.mark));
+        let mut file = |name: &str| {
+            let text = object.text(reading, name)?;
+            Some((reading.absolute(&text.value), text.mark))
+        };
+        let authorities = file("Authorities");
+        let revocation_lists = file("RevocationLists");
+        if let (None, Some((_, mark))) = (&authorities, &revocation_lists)
+            && object.key_mark("Authorities").is_none()
+        {
+            let message = "this needs `ClientCertificates.Authorities` beside it";
+            reading
+                .faults
+                .push(Fault::error(*mark, message).label("whose lists are these?"));
+        }
         Self {
+            revocation_lists,
             ask,
             ask_mark: object.value_mark("Ask").unwrap_or(object.mark()),
             authorities,
@@ -59,22 +72,7 @@ impl ClientCertificatesDraft {
 
     /// Loads the authorities, and decides whether to ask.
     pub(super) fn load(&self, draft: &Draft, reading: &mut Reading) -> ClientCertificates {
-        let authorities = self
-            .authorities
-            .as_ref()
-            .and_then(|(path, mark)| {
-                reading.watch(path);
-                Authorities::load(path)
-                    .map_err(|error| {
-                        let message =
-                            format!("`ClientCertificates.Authorities`: {}", chain(&error));
-                        reading
-                            .faults
-                            .push(Fault::error(*mark, message).label("this file is of no use"));
-                    })
-                    .ok()
-            })
-            .map(Arc::new);
+        let authorities = self.load_authorities(reading).map(Arc::new);
         let used = self.authorities.is_some()
             || draft.token_server.iter().any(|server| {
                 let mut clients = server.registered.clients.iter();
@@ -104,5 +102,25 @@ impl ClientCertificatesDraft {
             },
             authorities,
         }
+    }
+    fn load_authorities(&self, reading: &mut Reading) -> Option<Authorities> {
+        let (path, mark) = self.authorities.as_ref()?;
+        reading.watch(path);
+        let lists = self.revocation_lists.as_ref();
+        if let Some((lists, _)) = lists {
+            reading.watch(lists);
+        }
+        let error = match Authorities::load(path, lists.map(|(lists, _)| &**lists)) {
+            Ok(authorities) => return Some(authorities),
+            Err(error) => error,
+        };
+        let (name, mark) = match lists {
+            Some((lists, mark)) if error.path() == lists => ("RevocationLists", mark),
+            Some(_) | None => ("Authorities", mark),
+        };
+        let message = format!("`ClientCertificates.{name}`: {}", chain(&error));
+        let fault = Fault::error(*mark, message).label("this file is of no use");
+        reading.faults.push(fault);
+        None
     }
 }

@@ -4,7 +4,9 @@
 //! file for the same id; scopes are RFC 6749 §3.3 tokens.
 //! Elsewhere: how a client authenticates (`oauth`), what an operation is (`policy`).
 
+mod auth_method;
 mod in_code;
+mod means;
 mod registered;
 mod secrets;
 
@@ -14,11 +16,17 @@ use std::time::Duration;
 
 use settings::{Fault, Reading, Text};
 
+pub use auth_method::AuthMethod;
 pub use in_code::ClientCredential;
 
+pub use means::Means;
+pub(crate) use means::OwnCertificate;
+#[cfg(test)]
+pub(crate) use means::TlsSubject;
 pub(super) use registered::{Registered, operations};
 
-use crate::keys::Secret;
+use super::Rate;
+use crate::keys::{Cost, Secret};
 use crate::policy::{Mandate, Operations};
 
 /// The secret of the shipped `config.json`: known to everyone.
@@ -33,9 +41,32 @@ const LIFETIME: std::ops::RangeInclusive<Duration> =
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Clients {
     pub(crate) by_id: HashMap<Arc<str>, Arc<Client>, foldhash::fast::RandomState>,
+    toll: Arc<[Cost]>,
+}
+
+impl FromIterator<Client> for Clients {
+    /// Of two with the same id the later one counts.
+    fn from_iter<I: IntoIterator<Item = Client>>(clients: I) -> Self {
+        let clients = clients.into_iter();
+        let by_id: HashMap<_, _, _> = clients
+            .map(|client| (Arc::clone(&client.id), Arc::new(client)))
+            .collect();
+        let costs = by_id.values().map(|client: &Arc<Client>| client.costs());
+        let dearest = costs.max_by_key(|costs| costs.iter().map(|cost| cost.work()).sum::<u64>());
+        Self {
+            toll: dearest.unwrap_or_default().into(),
+            by_id,
+        }
+    }
 }
 
 impl Clients {
+    /// The slow hashes of the client that has the dearest: what every wrong guess costs, so that
+    /// none tells of its client. Empty where no secret is hashed.
+    pub(crate) fn toll(&self) -> &Arc<[Cost]> {
+        &self.toll
+    }
+
     /// The client of that id, compared exactly.
     pub fn find(&self, id: &str) -> Option<&Arc<Client>> {
         self.by_id.get(id)
@@ -54,6 +85,12 @@ pub struct Client {
     pub id: Arc<str>,
     /// Any of them authenticates, until its end.
     pub secrets: Vec<Secret>,
+    /// What it authenticates by besides secrets.
+    pub means: Means,
+    /// The one method by which it must authenticate; `None`: any that it has the means for.
+    pub method: Option<AuthMethod>,
+    /// Whether it may have tokens; else it only asks about others'.
+    pub client_credentials: bool,
     /// What the client may ask for, and gets when it asks for none.
     pub scopes: Vec<Arc<str>>,
     /// What it may call of the Workflow API.
@@ -66,6 +103,10 @@ pub struct Client {
     pub bound_tokens: BoundTokens,
     /// For whom it may speak; `None`: for anybody.
     pub mandate: Option<Arc<Mandate>>,
+    /// It may introspect other clients' tokens.
+    pub introspect: bool,
+    /// Requests that it may make; `None`: as many as all may.
+    pub rate: Option<Rate>,
 }
 
 /// What a client's tokens have to be bound to. Tokens that were issued before are not affected.
@@ -85,6 +126,25 @@ impl Client {
     /// Whether the listener has to ask for certificates because of this client.
     pub(super) fn uses_certificate(&self) -> bool {
         self.bound_tokens == BoundTokens::Certificate
+            || self.offers(AuthMethod::Tls)
+            || self.offers(AuthMethod::SelfSignedTls)
+    }
+
+    /// Whether it can authenticate by that method, and may.
+    pub(crate) fn offers(&self, method: AuthMethod) -> bool {
+        let has = match method {
+            AuthMethod::Basic | AuthMethod::Post => !self.secrets.is_empty(),
+            AuthMethod::PrivateKeyJwt
+            | AuthMethod::Tls
+            | AuthMethod::SelfSignedTls
+            | AuthMethod::Federated => self.means.has(method),
+        };
+        has && self.method.is_none_or(|only| only == method)
+    }
+
+    fn costs(&self) -> Vec<Cost> {
+        let hashed = self.secrets.iter().filter_map(Secret::hash);
+        hashed.map(|hash| hash.cost()).collect()
     }
 }
 

@@ -88,7 +88,14 @@ impl Dpop {
 
     /// The names of what a proof may be signed with, as metadata and challenges have them.
     pub(crate) fn algorithm_names(&self) -> Vec<&'static str> {
-        self.algorithms.iter().map(|one| one.name()).collect()
+        let mut names = Vec::with_capacity(self.algorithms.len() + 1);
+        for algorithm in &self.algorithms {
+            names.push(algorithm.name());
+            if *algorithm == Algorithm::EdDSA {
+                names.push("Ed25519");
+            }
+        }
+        names
     }
 }
 

@@ -9,11 +9,14 @@ use settings::{Mark, Object, Reading};
 
 use super::client_certificates::ClientCertificatesDraft;
 use super::clients::Registered;
+use super::issuers::{self, IssuerDraft};
 use super::key_files::KeyFiles;
 use super::{
-    AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
-    LogSettings, PolicySettings, RouteSettings, UpstreamSettings, routes, urls,
+    AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Issuer, Limits, ListenUrl,
+    LogSettings, PolicySettings, RouteSettings, TrustedProxies, UpstreamSettings, deny, proxies,
+    routes, urls,
 };
+use crate::bearer::Denials;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 /// A [`Snapshot`](super::Snapshot) without its keys, with the places that checks point at.
@@ -29,6 +32,9 @@ pub(super) struct Draft {
     /// `None` with `DisableOpenIddictServer`.
     pub(super) token_server: Option<TokenServerDraft>,
     pub(super) disabled_mark: Mark,
+    pub(super) issuers: Vec<IssuerDraft>,
+    /// There are more, with faults.
+    pub(super) issuers_faulty: bool,
     pub(super) routes: Vec<RouteSettings>,
     pub(super) policy: PolicySettings,
     pub(super) policy_mark: Mark,
@@ -49,6 +55,9 @@ pub(super) struct Draft {
     pub(super) admin_url: AdminUrl,
     pub(super) admin_mark: Mark,
     pub(super) ready_requires_upstream: bool,
+    pub(super) deny: Denials,
+    pub(super) trusted_proxies: TrustedProxies,
+    pub(super) forward_auth: bool,
     pub(super) data_folder: PathBuf,
     pub(super) data_folder_mark: Mark,
     /// `None`: the cores granted.
@@ -68,6 +77,7 @@ impl Draft {
     pub(super) fn read(
         root: &Object<'_>,
         in_code: &[ClientCredential],
+        issuers_in_code: &[Issuer],
         reading: &mut Reading,
     ) -> Self {
         let at = |key: &str| root.value_mark(key).unwrap_or_else(|| root.mark());
@@ -80,12 +90,14 @@ impl Draft {
         let path_base = urls::path_base(path_base.as_ref(), reading);
         let authority = urls::authority(root, &listen, &path_base, reading);
         let (upstream, upstream_mark) = UpstreamSettings::read(root, reading);
+        let trusted_proxies = TrustedProxies::read(root, reading);
         let workflow_api = root.object(reading, "WorkflowApi");
         let policy = PolicySettings::read(&root.object(reading, "Policy"), reading);
         let admin = root.object(reading, "Admin");
         let data_folder = root.text(reading, "DataFolder");
         let data_folder = data_folder.map_or("data".to_owned(), |text| text.value);
         let workers = root.optional_integer(reading, "Workers");
+        let (issuers, issuers_faulty) = issuers::read(root, issuers_in_code, reading);
         Self {
             listen_mark: at("Url"),
             allow_plain_http: root.bool(reading, "AllowPlainHttp").value,
@@ -96,6 +108,8 @@ impl Draft {
             dpop: Dpop::read(root, reading),
             token_server: TokenServerDraft::read(root, in_code, reading),
             disabled_mark: at("DisableOpenIddictServer"),
+            issuers,
+            issuers_faulty,
             routes: routes::read(root, policy.shadow, reading),
             policy,
             policy_mark: at("Policy"),
@@ -122,6 +136,9 @@ impl Draft {
                 .object(reading, "Ready")
                 .bool(reading, "RequireUpstream")
                 .value,
+            forward_auth: proxies::forward_auth(root, &trusted_proxies, reading),
+            trusted_proxies,
+            deny: deny::read(&root.object(reading, "Deny"), reading),
             data_folder: reading.absolute(&data_folder),
             data_folder_mark: at("DataFolder"),
             workers: workers.map(|workers| workers.value),

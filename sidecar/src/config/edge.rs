@@ -41,6 +41,10 @@ pub struct Limits {
     pub secret_failures: Rate,
     /// Failed bearer tokens, for each address.
     pub bearer_failures: Rate,
+    /// Tokens that a client may ask for; `None`: any number.
+    pub token_requests: Option<Rate>,
+    /// Requests that a client may make; `None`: any number.
+    pub requests: Option<Rate>,
 }
 
 impl Limits {
@@ -63,6 +67,12 @@ impl Limits {
             http2_streams: object.integer(reading, "Http2Streams").value,
             secret_failures: object.rate(reading, "SecretFailures").value,
             bearer_failures: object.rate(reading, "BearerFailures").value,
+            token_requests: object
+                .optional_rate(reading, "TokenRequests")
+                .map(|rate| rate.value),
+            requests: object
+                .optional_rate(reading, "Requests")
+                .map(|rate| rate.value),
         };
         if limits.token >= limits.header_bytes {
             let mark = object.value_mark("Token").unwrap_or_else(|| object.mark());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use settings::{Either, Fault, Mark, Object, Reading, Text};
 
+use super::ClaimPath;
 use crate::policy::{Absent, Mandate, Pattern, Terms};
 
 /// Whose tokens the claims are of.
@@ -69,7 +70,13 @@ fn read_object(terms: &mut Terms, inner: &Object<'_>, claims: Claims, reading: &
                 .help("they have `sub` and `client_id`, both the id of the client"),
             );
         }
-        terms.claim = Some(claim.value.into());
+        match ClaimPath::parse(&claim.value) {
+            Ok(path) => terms.claim = Some(path),
+            Err(fault) => reading.faults.push(
+                Fault::error(claim.mark, format!("no path to a claim: {fault}"))
+                    .label(format!("found {}", claim.shown())),
+            ),
+        }
     }
     terms.absent = match inner.choice(reading, "Absent").map(|word| word.value) {
         Some("fill") => Absent::Fill,

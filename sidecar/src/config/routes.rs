@@ -10,6 +10,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use settings::scalar::Rate;
 use settings::{Either, Fault, Object, Reading, Text};
 
 pub use pattern::PathPattern;
@@ -41,6 +42,8 @@ pub struct RouteSettings {
     pub workflow_api: bool,
     /// What policy refuses is only counted and logged.
     pub shadow: bool,
+    /// Requests that each client may make on it.
+    pub rate: Option<Rate>,
 }
 
 /// What it takes to pass.
@@ -65,6 +68,7 @@ impl RouteSettings {
             operations: None,
             access,
             shadow: false,
+            rate: None,
         })
     }
 
@@ -119,6 +123,7 @@ impl RouteSettings {
                 access,
                 workflow_api,
                 shadow,
+                rate: object.optional_rate(reading, "Rate").map(|rate| rate.value),
             },
         })
     }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Dpop, Drain, Limits, ListenUrl,
-    LogSettings, PolicySettings, RouteSettings, UpstreamSettings,
+    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Dpop, Drain, Issuers, Limits,
+    ListenUrl, LogSettings, PolicySettings, RouteSettings, TrustedProxies, UpstreamSettings,
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub dpop: Dpop,
     /// `None` with `DisableOpenIddictServer`.
     pub token_server: Option<TokenServer>,
+    /// Who is trusted besides.
+    pub issuers: Issuers,
     /// What is forwarded; the longest prefix counts.
     pub routes: Vec<RouteSettings>,
     /// Rules that are no client's and no route's.
@@ -48,6 +50,10 @@ pub struct Snapshot {
     pub strict_http_status: bool,
     /// Every bound at the edge.
     pub limits: Limits,
+    /// Who may say for whom it forwards.
+    pub trusted_proxies: TrustedProxies,
+    /// Listed proxies may ask what the gate says.
+    pub forward_auth: bool,
     /// Browser pages that may call.
     pub cors_origins: CorsOrigins,
     /// Clients are told the fine reason of a refusal.
@@ -62,6 +68,8 @@ pub struct Snapshot {
     pub admin_url: AdminUrl,
     /// `/readyz` follows the engine.
     pub ready_requires_upstream: bool,
+    /// Tokens that are refused though nothing is wrong with them.
+    pub deny: Arc<crate::bearer::Denials>,
     /// Keys and the development certificate.
     pub data_folder: PathBuf,
     /// Runtimes; by default the cores granted.
@@ -76,6 +84,8 @@ pub struct TokenServer {
     pub keys: Arc<KeyRing>,
     /// Who may ask for tokens.
     pub clients: Clients,
+    /// How long a client assertion may live.
+    pub assertion_lifetime: std::time::Duration,
 }
 
 impl Snapshot {

@@ -12,8 +12,8 @@ use settings::{Document, Fault, Faults, Input, Program, Reading};
 use super::draft::{Draft, TokenServerDraft};
 use super::key_files::KeyFiles;
 use super::{
-    CertificateSource, ClientCredential, Endpoint, SigningSource, Snapshot, TokenServer, checks,
-    retain,
+    CertificateSource, ClientCredential, Endpoint, Issuer, SigningSource, Snapshot, TokenServer,
+    checks, issuers, retain,
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
@@ -28,6 +28,8 @@ pub struct Source {
     pub overrides: Vec<String>,
     /// Registered in code; they win over the file's for the same id.
     pub clients: Vec<ClientCredential>,
+    /// Registered in code; they win over the file's of the same name.
+    pub issuers: Vec<Issuer>,
     /// Rules in code, which every snapshot carries.
     pub hooks: Hooks,
 }
@@ -39,6 +41,7 @@ impl std::fmt::Debug for Source {
             .field("file", &self.file)
             .field("overrides", &self.overrides.len())
             .field("clients", &self.clients)
+            .field("issuers", &self.issuers)
             .field("hooks", &self.hooks)
             .finish()
     }
@@ -111,6 +114,7 @@ impl Source {
             if let Some(token_server) = &draft.token_server {
                 load_keys(token_server, draft, None, Purpose::Check, reading);
             }
+            issuers::load(&draft.issuers, None, None, reading);
         }
         (found.draft, found.reading.faults)
     }
@@ -123,7 +127,7 @@ impl Source {
         });
         let draft = document.map(|document| {
             let root = document.root();
-            let draft = Draft::read(&root, &self.clients, &mut reading);
+            let draft = Draft::read(&root, &self.clients, &self.issuers, &mut reading);
             let program = match draft.upstream.endpoint {
                 Endpoint::Embedded => Program::Both,
                 Endpoint::Http { .. } | Endpoint::Unix { .. } => Program::Sidecar,
@@ -154,13 +158,20 @@ fn finish(
     let token_server = draft.token_server.take();
     let token_server = token_server.map(|token_server| {
         let keys = load_keys(&token_server, &draft, previous, Purpose::Run, reading);
-        (keys, token_server.registered.clients)
+        (keys, token_server.registered)
     });
+    // Keys that were fetched are kept under the data folder, for a start while an issuer is down.
+    let folder = draft.data_folder.as_path();
+    let issuers = issuers::load(&draft.issuers, previous, Some(folder), reading);
     if reading.faults.has_errors() {
         return None;
     }
     let token_server = match token_server {
-        Some((Some(keys), clients)) => Some(TokenServer { keys, clients }),
+        Some((Some(keys), registered)) => Some(TokenServer {
+            keys,
+            clients: registered.clients,
+            assertion_lifetime: registered.assertion_lifetime,
+        }),
         _ => None,
     };
     Some(Snapshot {
@@ -172,6 +183,7 @@ fn finish(
         client_certificates,
         dpop: draft.dpop,
         token_server,
+        issuers,
         routes: draft.routes,
         policy: draft.policy,
         hooks: hooks.clone(),
@@ -193,6 +205,9 @@ fn finish(
         drain: draft.drain,
         admin_url: draft.admin_url,
         ready_requires_upstream: draft.ready_requires_upstream,
+        trusted_proxies: draft.trusted_proxies,
+        forward_auth: draft.forward_auth,
+        deny: Arc::new(draft.deny),
         data_folder: draft.data_folder,
         workers: draft.workers.unwrap_or_else(cores_granted),
         prepared: crate::gate::Prepared::default(),

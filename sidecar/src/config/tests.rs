@@ -1,5 +1,8 @@
 //! From a file to a snapshot, or to the fault that says why not.
 
+mod bound_tokens;
+mod issuers;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -298,7 +301,57 @@ fn broken_files_are_kept_out_and_say_why() {
                 "{BASE}{}",
                 clients(r#"{ "ClientId": "a", "ClientSecrets": [{ "Hash": "$argon2id$…" }] }"#)
             ),
-            "`OpenIddictServerSettings.ClientCredentials[0].ClientSecrets[0].Hash` is not supported",
+            "a `Hash` is of no use: of an Argon2 version other than 19",
+        ),
+        (
+            format!(
+                "{BASE}{}",
+                clients(
+                    r#"{ "ClientId": "a", "ClientSecrets": [{ "Hash": "$argon2id$v=19$m=4194304,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA" }] }"#
+                )
+            ),
+            "`m` is 4194304; from 8 to 65536 is taken, so that a check cannot eat the machine",
+        ),
+        (
+            format!(
+                "{BASE}{}",
+                clients(
+                    r#"{ "ClientId": "a", "ClientSecrets": [{ "Value": "v", "Hash": "$pbkdf2-sha256$i=1000$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA" }] }"#
+                )
+            ),
+            "a secret has both `Value` and `Hash`",
+        ),
+        (
+            format!(
+                "{BASE}{}",
+                clients(
+                    r#"{ "ClientId": "a", "ClientSecrets": [{ "NotAfter": "2999-01-01T00:00:00Z" }] }"#
+                )
+            ),
+            "a secret has no `Value` and no `Hash`",
+        ),
+        (
+            format!(
+                "{BASE}{}",
+                clients(
+                    r#"{ "ClientId": "a", "ClientSecret": "s", "TokenEndpointAuthMethod": "private_key_jwt" }"#
+                )
+            ),
+            "a client must use `private_key_jwt` and has nothing for it",
+        ),
+        (
+            format!(
+                "{BASE}{}",
+                clients(r#"{ "ClientId": "a", "ClientSecret": "s", "GrantTypes": ["password"] }"#)
+            ),
+            "no such grant is served: `password`",
+        ),
+        (
+            format!(
+                "{BASE}{}",
+                clients(r#"{ "ClientId": "a", "ClientSecret": "s", "GrantTypes": [] }"#)
+            ),
+            "nobody could ever be let in",
         ),
         (
             format!(
@@ -370,11 +423,11 @@ fn broken_files_are_kept_out_and_say_why() {
         ),
         (
             format!("{BASE}{c} \"Issuers\": [{{ \"Issuer\": \"https://id\" }}]"),
-            "`Issuers` is not supported by this version",
+            "there is no `Audience`",
         ),
         (
-            format!("{BASE}{c} \"TrustedProxies\": [\"10.0.0.0/8\"]"),
-            "`TrustedProxies` is not supported",
+            format!("{BASE}{c} \"Certificates\": [{{}}]"),
+            "`Certificates` is not supported",
         ),
         (
             format!("{BASE}{c} \"Routes\": []"),

@@ -1,7 +1,7 @@
 //! From a canonical request on a configured route to an [`Admitted`], or a refusal.
 //!
 //! known token ─▶ (else) failure budget ─▶ full validation ─▶ method ─▶ scopes and operation ─▶
-//! rules in code ─▶ body's length ─▶ for whom the caller speaks
+//! rules in code ─▶ rates ─▶ body's length ─▶ for whom the caller speaks
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::route::{Route, Table};
 use super::serve::Asked;
 use super::spoken::{self, Halted};
 use super::{Admitted, CanonicalRequest, log, possession};
-use crate::bearer::{self, Judging, Principal, Scheme};
+use crate::bearer::{self, Judging, Leash, Principal, Scheme};
 use crate::body::{Arriving, RequestBody};
 use crate::config::{Access, RouteSettings};
 use crate::policy::{self, HookRequest, Source, Speaks};
@@ -37,10 +37,59 @@ pub(super) async fn admit(
         table,
         request_id,
     } = arrived;
+    let principal = judge(asked, &canonical, route, table, request_id)?;
+    let mut body =
+        RequestBody::new(incoming, &asked.snapshot.limits).map_err(|_| Reason::BodyTooLarge)?;
+    if let (RequestBody::Stream(stream), Some(principal)) = (&mut body, &principal) {
+        stream.hold_by(Leash::new(&asked.worker.shared, principal));
+    }
+    if let Some(speaks) = speaks(principal.as_deref(), route) {
+        let verdict = Verdict {
+            asked,
+            request_id,
+            shadow: route.shadow,
+        };
+        // Boxed: few callers are bound, and every connection keeps room for this future.
+        Box::pin(bound(&verdict, &mut canonical, &mut body, speaks)).await?;
+    }
+    Ok(Admitted {
+        request: CanonicalRequest {
+            head: canonical.head,
+            body,
+            host: canonical.host,
+            operation: canonical.operation,
+            request_id: request_id.clone(),
+            client_address: asked.address,
+            tls: asked.connection.tls,
+            proof: canonical.proof,
+        },
+        principal,
+        snapshot: Arc::clone(asked.snapshot),
+    })
+}
+
+/// For whom the caller may speak, where that matters: under the Workflow API. `None`: for anybody.
+pub(super) fn speaks<'p>(
+    principal: Option<&'p Principal>,
+    route: &RouteSettings,
+) -> Option<&'p Speaks> {
+    principal
+        .filter(|_| route.workflow_api)
+        .and_then(|principal| principal.speaks.as_deref())
+}
+
+/// Whether the request may pass, by all that its head says; who calls, unless nobody has to say.
+pub(super) fn judge(
+    asked: &mut Asked<'_>,
+    canonical: &Canonical,
+    route: &RouteSettings,
+    table: &Table,
+    request_id: &HeaderValue,
+) -> Result<Option<Arc<Principal>>, Refusal> {
     let principal = match route.access {
         Access::Public => None,
         Access::Scopes(_) | Access::AnyScope(_) => {
-            let principal = authenticate(asked, &canonical)?;
+            let principal = authenticate(asked, canonical)?;
             asked.client = principal.label;
             Some(principal)
         }
@@ -56,40 +105,19 @@ pub(super) async fn admit(
         shadow: route.shadow,
     };
     if let Some(principal) = &principal {
-        let judged = policy::scopes(principal, route);
-        verdict.of(&canonical, judged)?;
-        let judged = policy::operation(principal, route, operation);
-        verdict.of(&canonical, judged)?;
+        policy::accepted(principal)?;
+        verdict.of(canonical, policy::scopes(principal, route))?;
+        verdict.of(canonical, policy::operation(principal, route, operation))?;
     }
     policy::switched_on(route, operation, asked.snapshot)?;
     if !asked.snapshot.hooks.is_empty() {
-        let judged = hooks(asked, &canonical, principal.as_deref());
-        verdict.of(&canonical, judged)?;
+        verdict.of(canonical, hooks(asked, canonical, principal.as_deref()))?;
     }
-    let mut body =
-        RequestBody::new(incoming, &asked.snapshot.limits).map_err(|_| Reason::BodyTooLarge)?;
-    let speaks = principal
-        .as_ref()
-        .filter(|_| route.workflow_api)
-        .and_then(|principal| principal.speaks.as_deref());
-    if let Some(speaks) = speaks {
-        // Boxed: few callers are bound, and every connection keeps room for this future.
-        Box::pin(bound(&verdict, &mut canonical, &mut body, speaks)).await?;
-    }
-    Ok(Admitted {
-        request: CanonicalRequest {
-            head: canonical.head,
-            body,
-            host: canonical.host,
-            operation,
-            request_id: request_id.clone(),
-            client_address: asked.connection.peer.ip(),
-            tls: asked.connection.tls,
-            proof: canonical.proof,
-        },
-        principal,
-        snapshot: Arc::clone(asked.snapshot),
-    })
+    let source = Source::from(asked.address);
+    let (limits, arrived) = (&asked.snapshot.limits, asked.arrived);
+    let rates = &asked.worker.shared.rates;
+    rates.request(principal.as_deref(), source, route, limits, arrived)?;
+    Ok(principal)
 }
 
 /// What policy says of this request.
@@ -104,7 +132,7 @@ fn hooks(
         path: canonical.head.uri.path(),
         query: canonical.head.uri.query(),
         operation: canonical.operation,
-        client_address: asked.connection.peer.ip(),
+        client_address: asked.address,
     })
 }
 
@@ -145,7 +173,7 @@ impl Verdict<'_, '_> {
         self.asked.counters.would_refuse(refusal.reason);
         log::would_refuse(&log::Passed {
             settings: &self.asked.snapshot.log,
-            peer: self.asked.connection.peer,
+            peer: self.asked.address,
             method: &canonical.head.method,
             path: canonical.head.uri.path(),
             request_id: self.request_id,
@@ -174,12 +202,14 @@ fn authenticate(asked: &mut Asked<'_>, canonical: &Canonical) -> Result<Arc<Prin
             | Reason::SchemeUnsupported
             | Reason::ProofNonceNeeded
             | Reason::ProofsTooMany
+            // Nobody could have done better while we lack the keys.
+            | Reason::IssuerKeysMissing
             | Reason::BearerFailuresSpent => false,
             _ => true,
         };
         if failed {
             let budget = asked.snapshot.limits.bearer_failures;
-            let source = Source::from(asked.connection.peer.ip());
+            let source = Source::from(asked.address);
             let failures = &asked.worker.shared.failures;
             failures.spend(source, budget, asked.arrived);
         }
@@ -197,7 +227,7 @@ fn identify(asked: &Asked<'_>, token: &[u8]) -> Result<Arc<Principal>, Refusal> 
         return Ok(principal);
     }
     let budget = snapshot.limits.bearer_failures;
-    let source = Source::from(asked.connection.peer.ip());
+    let source = Source::from(asked.address);
     if let Err(wait) = shared.failures.check(source, budget, asked.arrived) {
         return Err(Refusal::new(Reason::BearerFailuresSpent).retry_after(wait));
     }

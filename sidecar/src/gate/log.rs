@@ -3,7 +3,7 @@
 //! What is in it: method, path, status, duration, peer, request id, and of a refusal its code and
 //! detail. What is never in it: query, header values, bodies; so no token and no secret.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
@@ -22,7 +22,7 @@ pub(super) struct Line {
 
 /// How it ended.
 pub(super) struct End<'a> {
-    pub(super) peer: SocketAddr,
+    pub(super) peer: IpAddr,
     pub(super) status: StatusCode,
     pub(super) duration: Duration,
     pub(super) request_id: &'a HeaderValue,
@@ -69,7 +69,7 @@ impl Line {
 /// A request that passes in shadow mode only.
 pub(super) struct Passed<'a> {
     pub(super) settings: &'a LogSettings,
-    pub(super) peer: SocketAddr,
+    pub(super) peer: IpAddr,
     pub(super) method: &'a Method,
     pub(super) path: &'a str,
     pub(super) request_id: &'a HeaderValue,

@@ -54,7 +54,7 @@ fn bound(
     let shared = &asked.worker.shared;
     // No signature is checked for an address whose budget is spent, a proof's neither.
     let budget = asked.snapshot.limits.bearer_failures;
-    let source = Source::from(asked.connection.peer.ip());
+    let source = Source::from(asked.address);
     if let Err(wait) = shared.failures.check(source, budget, asked.arrived) {
         return Err(Refusal::new(Reason::BearerFailuresSpent).retry_after(wait));
     }

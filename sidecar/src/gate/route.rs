@@ -26,6 +26,8 @@ pub(super) enum Route {
     /// Protected resource metadata (RFC 9728).
     Resource,
     Token,
+    Introspection,
+    Revocation,
     /// A configured route, by its place in the snapshot.
     Forward(usize),
     /// The path is of configured routes, none of which serves the method: 405, for those who may
@@ -84,6 +86,8 @@ const SERVER: &str = "/.well-known/oauth-authorization-server";
 const JWKS: &str = "/.well-known/jwks";
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 const TOKEN: &str = "/connect/token";
+const INTROSPECTION: &str = "/connect/introspect";
+const REVOCATION: &str = "/connect/revoke";
 
 impl Table {
     pub(super) fn new(snapshot: &Snapshot) -> Self {
@@ -107,6 +111,8 @@ impl Table {
             (JWKS, Route::Jwks),
             (RESOURCE, Route::Resource),
             (TOKEN, Route::Token),
+            (INTROSPECTION, Route::Introspection),
+            (REVOCATION, Route::Revocation),
         ] {
             add(format!("{base}{path}"), route);
         }

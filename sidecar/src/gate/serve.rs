@@ -3,6 +3,7 @@
 //! A panic in any stage is a 500 for this request and is counted; every answer carries the
 //! request's id; counters and access log see every outcome.
 
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -19,9 +20,10 @@ use super::canonical::{Canonical, canonical};
 use super::cors::{self, Granted};
 use super::prepared::{Prepared, Ready};
 use super::route::Route;
-use super::{log, trace};
+use super::{check, log, proxies, trace};
 use crate::Worker;
 use crate::admin::{ClientLabel, Counters, RouteLabel};
+use crate::bearer::{Judging, Leash};
 use crate::body::{Arriving, ResponseBody};
 use crate::config::Snapshot;
 use crate::listener::Connection;
@@ -36,6 +38,8 @@ pub(super) struct Asked<'a> {
     pub(super) counters: &'a Counters,
     pub(super) connection: &'a Connection,
     pub(super) snapshot: &'a Arc<Snapshot>,
+    /// The client's, as far as trusted.
+    pub(super) address: IpAddr,
     pub(super) arrived: Instant,
     /// Seconds since the epoch, read once.
     pub(super) unix_time: u64,
@@ -60,6 +64,11 @@ pub async fn serve(
         counters: worker.counters(),
         connection,
         snapshot: &snapshot,
+        address: proxies::client(
+            connection.peer.ip(),
+            request.headers(),
+            &snapshot.trusted_proxies,
+        ),
         arrived: Instant::now(),
         unix_time: unix_time(),
         client: ClientLabel::NONE,
@@ -108,7 +117,7 @@ pub async fn serve(
         .counters
         .request(asked.route, status, asked.client, duration);
     line.end(&log::End {
-        peer: connection.peer,
+        peer: asked.address,
         status,
         duration,
         request_id: &request_id,
@@ -132,6 +141,13 @@ async fn stages(
     if head.headers.len() > asked.snapshot.limits.header_count {
         return Err(Reason::HeaderTooLarge.into());
     }
+    if asked.snapshot.forward_auth
+        && let Some(rest) = check::rest(&head.uri, &asked.snapshot.path_base)
+    {
+        asked.route = RouteLabel::OTHER;
+        let rest = rest.to_owned();
+        return check::answer(asked, ready, &head, &rest, request_id);
+    }
     let canonical = canonical(head, &ready.table, asked.connection.tls).map_err(|reason| {
         let refusal = Refusal::new(reason);
         match reason {
@@ -143,7 +159,13 @@ async fn stages(
     let published = &ready.published;
     let route = match canonical.route {
         // With the token side off its paths lead nowhere.
-        Route::Discovery | Route::Jwks | Route::Token if snapshot.token_server.is_none() => {
+        Route::Discovery
+        | Route::Jwks
+        | Route::Token
+        | Route::Introspection
+        | Route::Revocation
+            if snapshot.token_server.is_none() =>
+        {
             Route::Unknown
         }
         route => route,
@@ -163,6 +185,11 @@ async fn stages(
             asked.oauth_form = true;
             token(asked, ready, canonical, incoming).await
         }
+        Route::Introspection | Route::Revocation => {
+            asked.oauth_form = true;
+            // Boxed: rare, and every connection would have room for it.
+            Box::pin(about_token(asked, ready, route, canonical, incoming)).await
+        }
         Route::Forward(index) | Route::Closed(index) => {
             let route = snapshot.routes.get(index).ok_or(Reason::RouteUnknown)?;
             let arriving = admit::Arrived {
@@ -172,9 +199,15 @@ async fn stages(
                 request_id,
             };
             let admitted = admit(asked, arriving, route).await?;
+            let principal = admitted.principal.clone();
             // Boxed: hyper keeps room for the whole future in every connection, and this one is
             // 11 KiB that an idle connection would hold for nothing.
-            Box::pin(asked.worker.upstream.forward(admitted, asked.counters)).await
+            let answer = Box::pin(asked.worker.upstream.forward(admitted, asked.counters)).await;
+            Ok(match principal {
+                Some(principal) => answer?
+                    .map(|body| body.held_by(|| Leash::new(&asked.worker.shared, &principal))),
+                None => answer?,
+            })
         }
         Route::Unknown => Err(Reason::RouteUnknown.into()),
     }
@@ -186,27 +219,57 @@ async fn token(
     canonical: Canonical,
     incoming: Arriving,
 ) -> Result<Response<ResponseBody>, Refusal> {
-    let exchange = oauth::Exchange {
-        snapshot: asked.snapshot,
-        resource: ready.published.resource_id(),
-        memory: &asked.worker.shared.secrets,
-        proofs: &asked.worker.shared.proofs,
-        certificate: asked.connection.certificate().map(|one| &**one),
-        path: canonical.sent.path(),
-        address: asked.connection.peer.ip(),
-        arrived: asked.arrived,
-        unix_time: asked.unix_time,
-    };
-    let answer = exchange.answer(&canonical.head, incoming).await;
+    let exchange = exchange(asked, ready, &canonical);
+    // Boxed: big and rare, as for what is forwarded.
+    let answer = Box::pin(exchange.answer(&canonical.head, incoming)).await;
     asked.counters.token(oauth::outcome(&answer));
     answer
+}
+
+/// Introspection and revocation.
+async fn about_token(
+    asked: &Asked<'_>,
+    ready: &Ready,
+    route: Route,
+    canonical: Canonical,
+    incoming: Arriving,
+) -> Result<Response<ResponseBody>, Refusal> {
+    let shared = &asked.worker.shared;
+    let exchange = exchange(asked, ready, &canonical);
+    if route == Route::Revocation {
+        let (revocations, changes) = (&shared.revocations, &shared.changes);
+        let answer = exchange.revoke(&canonical.head, incoming, revocations, changes);
+        return Box::pin(answer).await;
+    }
+    let judging = Judging::new(shared, asked.snapshot, asked.unix_time);
+    Box::pin(exchange.introspect(&canonical.head, incoming, &judging)).await
+}
+
+fn exchange<'a>(
+    asked: &'a Asked<'_>,
+    ready: &'a Ready,
+    canonical: &'a Canonical,
+) -> oauth::Exchange<'a> {
+    oauth::Exchange {
+        asking: oauth::Asking {
+            shared: &asked.worker.shared,
+            counters: asked.counters,
+            snapshot: asked.snapshot,
+            certificate: asked.connection.certificate().map(|one| &**one),
+            address: asked.address,
+            arrived: asked.arrived,
+            unix_time: asked.unix_time,
+        },
+        resource: ready.published.resource_id(),
+        path: canonical.sent.path(),
+    }
 }
 
 fn label(asked: &Asked<'_>, route: Route) -> RouteLabel {
     match route {
         Route::Discovery | Route::Resource => RouteLabel::DISCOVERY,
         Route::Jwks => RouteLabel::JWKS,
-        Route::Token => RouteLabel::TOKEN,
+        Route::Token | Route::Introspection | Route::Revocation => RouteLabel::TOKEN,
         Route::Forward(index) | Route::Closed(index) => match asked.snapshot.routes.get(index) {
             Some(route) => {
                 let pattern = route.pattern.as_str();

@@ -47,8 +47,12 @@ impl Algorithm {
         }
     }
 
-    /// By its registered name, compared exactly.
+    /// By its registered name, compared exactly. `Ed25519` (RFC 9864 §2.2) is `EdDSA` with the one
+    /// curve that is served, and what newer clients write.
     pub fn named(name: &str) -> Option<Self> {
+        if name == "Ed25519" {
+            return Some(Self::EdDSA);
+        }
         Self::ALL.into_iter().find(|one| one.name() == name)
     }
 

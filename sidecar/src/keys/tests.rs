@@ -486,7 +486,7 @@ fn secret_matches_itself_until_its_end_and_is_not_shown() {
     let ending = secret.until(now);
     assert!(ending.matches("correct horse", now));
     assert!(!ending.matches("correct horse", now + Duration::from_secs(1)));
-    assert!(!Presented::new("x").is_one_of(&[], now));
+    assert!(Presented::new("x").among(&[], now).is_none());
 }
 
 #[test]

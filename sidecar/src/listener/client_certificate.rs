@@ -20,6 +20,7 @@ use rustls::server::ParsedCertificate;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, UnixTime};
+use time::OffsetDateTime;
 
 use crate::Shared;
 use crate::config::Snapshot;
@@ -39,8 +40,8 @@ pub struct ClientCertificate {
     intermediates: Box<[CertificateDer<'static>]>,
     /// Seconds since the epoch at which the first of them ceases to be valid.
     ends: u64,
-    /// The generation by whose authorities it was judged last, and the verdict in the lowest bit.
-    /// 0: never. A shared line is written only when the configuration changes.
+    /// The snapshot by which it was judged last, the minute, and the verdict in the lowest bit. 0:
+    /// never.
     verdict: AtomicU64,
 }
 
@@ -51,7 +52,7 @@ impl ClientCertificate {
         let mut thumbprint = [0; 32];
         thumbprint.copy_from_slice(digest::digest(&digest::SHA256, leaf).as_ref());
         let end = |certificate| {
-            let end = keys::not_after(certificate).map(|end| end.unix_timestamp());
+            let end = keys::not_after(certificate).map(OffsetDateTime::unix_timestamp);
             end.and_then(|end| u64::try_from(end).ok()).unwrap_or(0)
         };
         Some(Self {
@@ -69,7 +70,8 @@ impl ClientCertificate {
     /// Whether a configured authority vouches for it at `now`, seconds since the epoch; else it
     /// counts only where a client is registered with this very key.
     ///
-    /// The first answer for each snapshot costs the verification of the chain.
+    /// The first answer for each snapshot costs the verification of the chain, and so does one each
+    /// minute: a revocation list may have come to its end.
     pub fn is_trusted(&self, snapshot: &Snapshot, now: u64) -> bool {
         let Some(authorities) = &snapshot.client_certificates.authorities else {
             return false;
@@ -78,13 +80,14 @@ impl ClientCertificate {
         if now >= self.ends {
             return judge();
         }
+        let minute = u64::from(u32::try_from(now / 60).unwrap_or(u32::MAX));
+        let stamp = snapshot.generation << 32 | minute;
         let verdict = self.verdict.load(Relaxed);
-        if verdict >> 1 == snapshot.generation {
+        if verdict >> 1 == stamp {
             return verdict & 1 == 1;
         }
         let trusted = judge();
-        let verdict = snapshot.generation << 1 | u64::from(trusted);
-        self.verdict.store(verdict, Relaxed);
+        self.verdict.store(stamp << 1 | u64::from(trusted), Relaxed);
         trusted
     }
 }

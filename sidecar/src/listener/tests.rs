@@ -42,6 +42,8 @@ pub(crate) fn limits() -> Limits {
         http2_streams: 128,
         secret_failures: unlimited,
         bearer_failures: unlimited,
+        token_requests: None,
+        requests: None,
     }
 }
 

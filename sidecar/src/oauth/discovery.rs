@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
 use crate::body::ResponseBody;
-use crate::config::Snapshot;
-use crate::keys::Document;
+use crate::config::{AuthMethod, Snapshot};
+use crate::keys::{Algorithm, Document};
 use crate::refusal::{Reason, Refusal};
 
 /// How long a client may go without asking again. A key that is new to a client makes it ask
@@ -31,6 +31,8 @@ pub(crate) struct Published {
 struct Server<'a> {
     issuer: &'a str,
     token_endpoint: String,
+    introspection_endpoint: String,
+    revocation_endpoint: String,
     jwks_uri: String,
     grant_types_supported: [&'static str; 1],
     /// No authorization endpoint, so no response type; OIDC does not allow an empty list.
@@ -38,7 +40,16 @@ struct Server<'a> {
     scopes_supported: BTreeSet<&'a str>,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: [&'static str; 1],
-    token_endpoint_auth_methods_supported: [&'static str; 2],
+    token_endpoint_auth_methods_supported: &'a [&'static str],
+    introspection_endpoint_auth_methods_supported: &'a [&'static str],
+    revocation_endpoint_auth_methods_supported: &'a [&'static str],
+    /// RFC 8414 §2: these are there when `private_key_jwt` is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_endpoint_auth_signing_alg_values_supported: Option<&'a [&'static str]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    introspection_endpoint_auth_signing_alg_values_supported: Option<&'a [&'static str]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation_endpoint_auth_signing_alg_values_supported: Option<&'a [&'static str]>,
     /// RFC 9449 §5.1.
     dpop_signing_alg_values_supported: Vec<&'static str>,
     /// RFC 8705 §3.3; there are no other endpoints for it, so no `mtls_endpoint_aliases`.
@@ -52,8 +63,8 @@ struct Server<'a> {
 struct Resource<'a> {
     #[serde(rename = "resource")]
     id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    authorization_servers: Option<[&'a str; 1]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    authorization_servers: Vec<&'a str>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     scopes_supported: BTreeSet<&'a str>,
     bearer_methods_supported: [&'static str; 1],
@@ -73,6 +84,25 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// The methods that some client can use now. `certificates`: clients are asked for theirs.
+fn methods(snapshot: &Snapshot, certificates: bool) -> Vec<&'static str> {
+    let clients = snapshot.token_server.iter();
+    let clients: Vec<_> = clients.flat_map(|server| server.clients.iter()).collect();
+    let authorities = snapshot.client_certificates.authorities.is_some();
+    let on = |method| match method {
+        AuthMethod::Basic | AuthMethod::Post | AuthMethod::PrivateKeyJwt => true,
+        AuthMethod::Tls => certificates && authorities,
+        AuthMethod::SelfSignedTls => certificates,
+        // The registry has no name for it.
+        AuthMethod::Federated => false,
+    };
+    AuthMethod::ALL
+        .into_iter()
+        .filter(|method| on(*method) && clients.iter().any(|client| client.offers(*method)))
+        .map(AuthMethod::name)
+        .collect()
+}
+
 impl Published {
     pub(crate) fn new(snapshot: &Snapshot) -> Self {
         let (issuer, base) = (&*snapshot.authority.issuer, &snapshot.authority.base);
@@ -84,26 +114,38 @@ impl Published {
         let algorithms = snapshot.dpop.algorithm_names();
         let tls = snapshot.listen.iter().any(|url| url.tls);
         let certificates = tls && snapshot.client_certificates.asked;
+        let methods = methods(snapshot, certificates);
+        let names = Algorithm::ALL.map(Algorithm::name);
+        let by_key = methods.contains(&AuthMethod::PrivateKeyJwt.name());
+        let signing = by_key.then_some(&names[..]);
         let resource_id = format!("{base}/workflowapi");
         let resource = Resource {
             id: &resource_id,
-            authorization_servers: snapshot.token_server.is_some().then_some([issuer]),
+            authorization_servers: authorization_servers(snapshot),
             scopes_supported: scopes.clone(),
             bearer_methods_supported: ["header"],
             tls_client_certificate_bound_access_tokens: certificates,
             dpop_signing_alg_values_supported: algorithms.clone(),
             dpop_bound_access_tokens_required: snapshot.dpop.required,
         };
+        let methods = ["client_secret_basic", "client_secret_post"];
         let server = Server {
             issuer,
             token_endpoint: format!("{base}/connect/token"),
+            introspection_endpoint: format!("{base}/connect/introspect"),
+            revocation_endpoint: format!("{base}/connect/revoke"),
             jwks_uri: format!("{base}/.well-known/jwks"),
             grant_types_supported: ["client_credentials"],
             response_types_supported: ["none"],
             scopes_supported: scopes,
             subject_types_supported: ["public"],
             id_token_signing_alg_values_supported: ["RS256"],
-            token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+            token_endpoint_auth_methods_supported: &methods,
+            introspection_endpoint_auth_methods_supported: &methods,
+            revocation_endpoint_auth_methods_supported: &methods,
+            token_endpoint_auth_signing_alg_values_supported: signing,
+            introspection_endpoint_auth_signing_alg_values_supported: signing,
+            revocation_endpoint_auth_signing_alg_values_supported: signing,
             dpop_signing_alg_values_supported: algorithms,
             tls_client_certificate_bound_access_tokens: certificates,
             claims_supported: [
@@ -138,6 +180,20 @@ impl Published {
     pub(crate) fn resource_id(&self) -> &str {
         &self.resource_id
     }
+}
+
+/// Ours first, then the others by name. RFC 9728 §2: issuers as RFC 8414 has them, so https URLs.
+fn authorization_servers(snapshot: &Snapshot) -> Vec<&str> {
+    let own = snapshot.token_server.is_some();
+    let own = own.then_some(&*snapshot.authority.issuer);
+    let mut others: Vec<&str> = snapshot
+        .issuers
+        .iter()
+        .map(|issuer| &*issuer.settings.issuer)
+        .filter(|issuer| issuer.starts_with("https://"))
+        .collect();
+    others.sort_unstable();
+    own.into_iter().chain(others).collect()
 }
 
 fn json(document: &impl Serialize) -> Document {

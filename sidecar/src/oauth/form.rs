@@ -97,6 +97,8 @@ pub(super) struct Form<'a> {
     pub(super) client_assertion_type: Option<Cow<'a, str>>,
     pub(super) scope: Option<Cow<'a, str>>,
     /// RFC 8707 §2 lets this one be repeated.
+    /// Of introspection and revocation.
+    pub(super) token: Option<Cow<'a, str>>,
     pub(super) resource: Vec<Cow<'a, str>>,
 }
 
@@ -120,6 +122,7 @@ impl<'a> Form<'a> {
                 "client_assertion" => &mut form.client_assertion,
                 "client_assertion_type" => &mut form.client_assertion_type,
                 "scope" => &mut form.scope,
+                "token" => &mut form.token,
                 "resource" => {
                     form.resource.push(value);
                     continue;

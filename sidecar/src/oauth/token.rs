@@ -3,9 +3,6 @@
 //! method ─▶ form ─▶ grant type ─▶ client ─▶ resource ─▶ scope ─▶ binding ─▶ token. Every answer, good or bad,
 //! is kept out of caches (RFC 6749 §5.1).
 
-use std::net::IpAddr;
-use std::time::{Duration, Instant, UNIX_EPOCH};
-
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use http::request::Parts;
@@ -13,34 +10,23 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 use serde::Serialize;
 
+use super::authenticate::Asking;
 use super::binder::Binder;
-use super::client_auth::credentials;
 use super::form::{self, Form};
-use super::memory::{Attempt, SecretMemory};
 use super::mint::{mint, whole_seconds};
 use super::resource;
 use crate::admin::TokenOutcome;
-use crate::bearer::Proofs;
 use crate::body::ResponseBody;
-use crate::config::{Client, Snapshot};
-use crate::listener::ClientCertificate;
+use crate::config::{AuthMethod, Client};
 use crate::refusal::{DPOP_NONCE, Reason, Refusal};
 
 /// What a token request is judged by.
 pub(crate) struct Exchange<'a> {
-    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) asking: Asking<'a>,
     /// The one `resource` that is known.
     pub(crate) resource: &'a str,
-    pub(crate) memory: &'a SecretMemory,
-    pub(crate) proofs: &'a Proofs,
-    /// Of the connection.
-    pub(crate) certificate: Option<&'a ClientCertificate>,
     /// As the client sent it.
     pub(crate) path: &'a str,
-    pub(crate) address: IpAddr,
-    pub(crate) arrived: Instant,
-    /// Seconds since the epoch.
-    pub(crate) unix_time: u64,
 }
 
 /// RFC 6749 §5.1.
@@ -62,54 +48,62 @@ impl Exchange<'_> {
     where
         B: Body<Data = Bytes>,
     {
+        let body = self.posted(head, body).await?;
+        let form = Form::parse(&body)?;
+        self.grant(head, &form).await
+    }
+
+    /// The body of a request that has to be a form.
+    pub(super) async fn posted<B>(&self, head: &Parts, body: B) -> Result<Bytes, Refusal>
+    where
+        B: Body<Data = Bytes>,
+    {
         if head.method != Method::POST {
             return Err(Refusal::new(Reason::MethodNotAllowed).allows("POST"));
         }
-        let deadline = self.snapshot.limits.form_body;
-        let body = form::read(&head.headers, body, deadline).await?;
-        let form = Form::parse(&body)?;
-        self.grant(head, &form)
+        let deadline = self.asking.snapshot.limits.form_body;
+        form::read(&head.headers, body, deadline).await
     }
 
-    fn grant(&self, head: &Parts, form: &Form<'_>) -> Result<Response<ResponseBody>, Refusal> {
-        let server = self.snapshot.token_server.as_ref();
+    async fn grant(
+        &self,
+        head: &Parts,
+        form: &Form<'_>,
+    ) -> Result<Response<ResponseBody>, Refusal> {
+        let Asking {
+            snapshot,
+            unix_time,
+            ..
+        } = self.asking;
+        let server = snapshot.token_server.as_ref();
         let server = server.ok_or(Reason::RouteUnknown)?;
         match form.grant_type.as_deref() {
             None => return Err(Reason::GrantTypeMissing.into()),
             Some("client_credentials") => {}
             Some(_) => return Err(Reason::GrantTypeUnsupported.into()),
         }
-        let credentials = credentials(&head.headers, form)?;
-        let attempt = Attempt {
-            address: self.address,
-            budget: self.snapshot.limits.secret_failures,
-            arrived: self.arrived,
-            now: UNIX_EPOCH + Duration::from_secs(self.unix_time),
-        };
-        let client = self
-            .memory
-            .authenticate(&credentials, &server.clients, &attempt)?;
+        let (client, method) = self.asking.authenticate(&head.headers, form).await?;
+        if !client.client_credentials {
+            return Err(Reason::GrantNotAllowed.into());
+        }
+        let (issuer, limits) = (&snapshot.authority.issuer, &snapshot.limits);
+        // After it has proved who it is: nobody can use up another's.
+        let rates = &self.asking.shared.rates;
+        rates.token(&client, issuer, limits, self.asking.arrived)?;
         resource::check(&form.resource, self.resource)?;
-        let scope = scope(form.scope.as_deref(), client)?;
+        let scope = scope(form.scope.as_deref(), &client)?;
         // Last: a request that is refused uses no proof up.
         let bound = Binder {
-            snapshot: self.snapshot,
-            proofs: self.proofs,
-            certificate: self.certificate,
+            snapshot,
+            proofs: &self.asking.shared.proofs,
+            certificate: self.asking.certificate,
             path: self.path,
-            now: self.unix_time,
+            now: unix_time,
         };
-        let (binding, next_nonce) = bound.binding(head, client, false)?;
-        let issuer = &self.snapshot.authority.issuer;
-        let token = mint(
-            &server.keys,
-            issuer,
-            client,
-            &scope,
-            &binding,
-            self.unix_time,
-        )
-        .map_err(|fault| Refusal::new(Reason::SigningFailed).with_detail(fault.to_string()))?;
+        let by_certificate = matches!(method, AuthMethod::Tls | AuthMethod::SelfSignedTls);
+        let (binding, next_nonce) = bound.binding(head, &client, by_certificate)?;
+        let token = mint(&server.keys, issuer, &client, &scope, &binding, unix_time)
+            .map_err(|fault| Refusal::new(Reason::SigningFailed).with_detail(fault.to_string()))?;
         let mut response = response(&Granted {
             access_token: &token,
             // RFC 9449 §5; a token bound to a certificate stays `Bearer` (RFC 8705 §3).
@@ -150,8 +144,12 @@ fn scope(asked: Option<&str>, client: &Client) -> Result<String, Reason> {
 }
 
 fn response(granted: &Granted<'_>) -> Response<ResponseBody> {
-    let json = serde_json::to_vec(granted).expect("strings and a number are JSON");
-    let mut response = Response::new(ResponseBody::Full(Bytes::from(json)));
+    json(serde_json::to_vec(granted).expect("strings and a number are JSON"))
+}
+
+/// A JSON answer that no cache may keep.
+pub(super) fn json(body: Vec<u8>) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Full(Bytes::from(body)));
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -168,12 +166,13 @@ pub(crate) fn outcome(answer: &Result<Response<ResponseBody>, Refusal>) -> Token
     };
     match reason {
         Reason::GrantTypeUnsupported => TokenOutcome::UnsupportedGrantType,
-        Reason::ClientCredentialsMalformed
-        | Reason::ClientCredentialsMissing
-        | Reason::ClientCredentialsWrong => TokenOutcome::InvalidClient,
+        Reason::GrantNotAllowed => TokenOutcome::UnauthorizedClient,
         Reason::ScopeUnknown => TokenOutcome::InvalidScope,
         Reason::ResourceUnknown | Reason::ResourceMalformed => TokenOutcome::InvalidTarget,
-        Reason::SecretFailuresSpent => TokenOutcome::TooManyFailures,
+        Reason::SecretFailuresSpent | Reason::TokenRateExceeded | Reason::AssertionsTooMany => {
+            TokenOutcome::TooManyFailures
+        }
+        other if other.status() == StatusCode::UNAUTHORIZED => TokenOutcome::InvalidClient,
         Reason::FormTooLarge => TokenOutcome::BodyTooLarge,
         Reason::MethodNotAllowed => TokenOutcome::MethodNotAllowed,
         other if other.status().is_server_error() => TokenOutcome::ServerError,

@@ -1,4 +1,4 @@
-//! Failure budgets: token buckets in a bounded table.
+//! Budgets of failures and of requests: token buckets in a bounded table.
 //!
 //! In: whose failure it was, the rate in force, an instant. Out: whether the budget is spent, and
 //! for how long. A bucket is one number: the instant at which it is full again (the generic cell
@@ -118,6 +118,29 @@ impl<K: Eq + Hash + Copy> Budgets<K> {
         shard.full_at.insert(key, now + interval(rate));
     }
 
+    /// Takes one from the budget of `key`, or tells the seconds until it has one to give. What is
+    /// refused takes nothing.
+    pub(crate) fn take(&self, key: K, rate: Rate, now: Instant) -> Result<(), u32> {
+        let now = self.nanos(now);
+        let mut shard = self.shard(key).lock();
+        if let Some(full_at) = shard.full_at.get_mut(&key) {
+            room(*full_at, rate, now)?;
+            *full_at = (*full_at).max(now) + interval(rate);
+            return Ok(());
+        }
+        if shard.full_at.len() >= self.bound {
+            shard.make_room(now);
+        }
+        shard.full_at.insert(key, now + interval(rate));
+        Ok(())
+    }
+
+    /// Buckets that are kept now.
+    pub(crate) fn kept(&self) -> usize {
+        let shards = self.shards.iter();
+        shards.map(|shard| shard.lock().full_at.len()).sum()
+    }
+
     fn shard(&self, key: K) -> &Mutex<Shard<K>> {
         &self.shards[(self.key.hash_one(key) >> 32) as usize % SHARDS]
     }
@@ -125,14 +148,6 @@ impl<K: Eq + Hash + Copy> Budgets<K> {
     fn nanos(&self, now: Instant) -> u64 {
         let since = now.saturating_duration_since(self.started);
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX / 2)
-    }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| shard.lock().full_at.len())
-            .sum()
     }
 }
 

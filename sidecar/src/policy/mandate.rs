@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use crate::config::ClaimPath;
+
 /// What the configuration says of one caller. At least one of the two is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mandate {
@@ -22,7 +24,7 @@ pub struct Terms {
     /// These,
     pub(crate) values: Vec<Pattern>,
     /// and those of this claim of the token.
-    pub(crate) claim: Option<Box<str>>,
+    pub(crate) claim: Option<ClaimPath>,
     /// What becomes of a request that names none.
     pub(crate) absent: Absent,
     /// Whom such an identity may act for; `None`: whoever else it may be.
@@ -94,13 +96,13 @@ impl Terms {
         })
     }
 
-    /// The value, or the values, of a claim of the token; in nested claims the names are joined by
-    /// dots. A sidecar's own tokens have `sub` and `client_id`.
+    /// The value, or the values, of a claim of the token. A sidecar's own tokens have `sub` and
+    /// `client_id`.
     #[must_use]
-    pub fn claim(name: impl Into<Box<str>>) -> Self {
+    pub fn claim(path: ClaimPath) -> Self {
         Self {
             values: Vec::new(),
-            claim: Some(name.into()),
+            claim: Some(path),
             absent: Absent::Refuse,
             impersonate: None,
         }
@@ -124,6 +126,15 @@ impl Mandate {
     pub(crate) fn new(identity: Option<Terms>, tenant: Option<Terms>) -> Option<Arc<Self>> {
         let mandate = Self { identity, tenant };
         (mandate != Self::default()).then(|| Arc::new(mandate))
+    }
+
+    /// Something is to be filled in, and it is not said what.
+    pub(crate) fn cannot_fill(&self) -> bool {
+        let cannot = |terms: &Terms| terms.absent == Absent::Fill && !terms.can_fill();
+        [&self.identity, &self.tenant]
+            .into_iter()
+            .flatten()
+            .any(cannot)
     }
 
     /// What holds when `special` says something of its own: of each kind the special word, else
@@ -164,10 +175,10 @@ impl Speaks {
     /// `claimed` gives the texts of a claim.
     pub(crate) fn new(
         mandate: Arc<Mandate>,
-        claimed: impl Fn(&str) -> Box<[Box<str>]>,
+        claimed: impl Fn(&ClaimPath) -> Box<[Box<str>]>,
     ) -> Box<Self> {
         let of = |terms: &Option<Terms>| {
-            let claim = terms.as_ref().and_then(|terms| terms.claim.as_deref());
+            let claim = terms.as_ref().and_then(|terms| terms.claim.as_ref());
             claim.map(&claimed).unwrap_or_default()
         };
         Box::new(Self {
@@ -234,6 +245,10 @@ impl<'a> Allowed<'a> {
 mod tests {
     use super::*;
 
+    fn claim(path: &str) -> Terms {
+        Terms::claim(ClaimPath::parse(path).unwrap())
+    }
+
     fn speaks(identity: Terms, claimed: &[&str]) -> Box<Speaks> {
         let mandate = Mandate::new(Some(identity), None).unwrap();
         Speaks::new(mandate, |_| {
@@ -258,7 +273,7 @@ mod tests {
     #[test]
     fn values_are_those_listed_and_those_of_the_claim() {
         let listed = Terms::values(["alice", "team-*"]).unwrap();
-        let mut both = Terms::claim("sub");
+        let mut both = claim("sub");
         both.values.clone_from(&listed.values);
         for (terms, claimed, value, want) in [
             (&listed, &[][..], "alice", true),
@@ -271,7 +286,7 @@ mod tests {
             (&both, &["bob"], "bob", true),
             (&both, &["bob"], "alice", true),
             (&both, &["b*"], "bob", false), // a claim has no patterns
-            (&Terms::claim("sub"), &[], "bob", false),
+            (&claim("sub"), &[], "bob", false),
         ] {
             let speaks = speaks(terms.clone(), claimed);
             assert_eq!(speaks.identities().unwrap().holds(value), want, "{value}");
@@ -296,9 +311,9 @@ mod tests {
     #[test]
     fn what_is_filled_in_is_one_value() {
         for (terms, claimed, want) in [
-            (Terms::claim("sub"), &["a"][..], Ok("a")),
-            (Terms::claim("sub"), &["a", "b"], Err(NothingToFill)),
-            (Terms::claim("sub"), &[], Err(NothingToFill)),
+            (claim("sub"), &["a"][..], Ok("a")),
+            (claim("sub"), &["a", "b"], Err(NothingToFill)),
+            (claim("sub"), &[], Err(NothingToFill)),
             (Terms::values(["a"]).unwrap(), &[], Ok("a")),
             (Terms::values(["a*"]).unwrap(), &[], Err(NothingToFill)),
             (Terms::values(["a", "b"]).unwrap(), &[], Err(NothingToFill)),

@@ -3,7 +3,7 @@
 use workflow_api::{Group, OPERATIONS, Operation};
 
 /// A set of operations: a bit for each entry of the table, and one for all that is not in it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Operations {
     known: u64,
     /// `*` was named: operations outside the table pass too.

@@ -1,6 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
 use workflow_api::{Group, OPERATIONS, find};
 
 use super::*;
@@ -114,6 +115,39 @@ fn table_is_bounded_and_a_flood_buys_no_new_budget() {
     for key in 0..100_000_u128 {
         budgets.spend(key, RATE, now);
     }
-    assert!(budgets.len() <= 64 * 16);
+    assert!(budgets.kept() <= 64 * 16);
     assert!(budgets.check(victim, RATE, now).is_err());
+}
+
+proptest! {
+    /// Against a bucket that is filled and emptied in the plainest way.
+    #[test]
+    fn what_is_taken_is_what_a_bucket_of_tokens_gives(
+        per_second in 1_u32..20,
+        burst in 1_u32..20,
+        pauses in proptest::collection::vec(0_u64..400, 1..200),
+    ) {
+        let rate = Rate { per_second, burst };
+        let (budgets, start) = (Budgets::new(), Instant::now());
+        let source = Source::from(IpAddr::from(Ipv4Addr::LOCALHOST));
+        // In thousandths of one request, so that whole milliseconds are exact.
+        let (mut level, full, mut at) = (u64::from(burst) * 1000, u64::from(burst) * 1000, 0);
+        for pause in pauses {
+            at += pause;
+            level = (level + pause * u64::from(per_second)).min(full);
+            let given = budgets.take(source, rate, start + Duration::from_millis(at));
+            // The bucket's interval is cut to whole nanoseconds, so it may give a hair earlier.
+            if level >= 1000 {
+                prop_assert_eq!(given, Ok(()));
+                level -= 1000;
+            } else if given.is_ok() {
+                prop_assert!(level >= 999);
+                level = 0;
+            } else {
+                let short = 1000 - level;
+                let wait = short.div_ceil(u64::from(per_second)).div_ceil(1000);
+                prop_assert_eq!(given, Err(u32::try_from(wait.max(1)).unwrap()));
+            }
+        }
+    }
 }

@@ -91,6 +91,7 @@ pub(crate) fn of_client(fault: &Fault) -> Refusal {
     let reason = match fault {
         Fault::TooLarge { .. } => Reason::BodyTooLarge,
         Fault::TooSlow { .. } => Reason::BodyTooSlow,
+        Fault::Revoked => Reason::TokenRevoked,
         Fault::Client(_) => Reason::BodyBroken,
     };
     refuse(reason, &chain("the request's body failed", fault))

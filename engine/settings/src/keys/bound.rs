@@ -21,6 +21,15 @@ pub(super) static CLIENT_CERTIFICATES: Keys = Keys {
              ones too, count only where that very key is registered.",
         )
         .public(),
+        Key::new(
+            "RevocationLists",
+            Kind::Text,
+            None,
+            "PEM file of the revocation lists of `Authorities`, one for each authority that issued \
+             a certificate of a chain. A certificate on no list that is still in its time is not \
+             vouched for.",
+        )
+        .public(),
     ],
 };
 

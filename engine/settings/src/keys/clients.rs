@@ -42,6 +42,16 @@ pub(super) static TOKEN_SERVER: Keys = Keys {
             "How long a token is good, unless its client says otherwise.",
         ),
         Key::new(
+            "AssertionLifetime",
+            Kind::Duration {
+                min: "10s",
+                max: "24h",
+                bare: Bare::Seconds,
+            },
+            Some("1h"),
+            "How long a client assertion may be good for, by its `exp` and `iat`.",
+        ),
+        Key::new(
             "KeyRotation",
             Kind::Anything,
             None,
@@ -70,7 +80,7 @@ static CLIENT: Keys = Keys {
             "ClientSecret",
             Kind::Text,
             None,
-            "Required, unless `ClientSecrets` is given.",
+            "Its secret; or `ClientSecrets`, or another way to authenticate.",
         )
         .theirs(),
         Key::new(
@@ -79,6 +89,28 @@ static CLIENT: Keys = Keys {
             None,
             "Several secrets, any of which is good: to replace one without an outage.",
         ),
+        Key::new(
+            "TokenEndpointAuthMethod",
+            Kind::Choice(&[
+                "client_secret_basic",
+                "client_secret_post",
+                "private_key_jwt",
+                "tls_client_auth",
+                "self_signed_tls_client_auth",
+                "federated_jwt",
+            ]),
+            None,
+            "The one method by which the client must authenticate. Without it: any that it has \
+             the means for.",
+        )
+        .public(),
+        Key::new(
+            "GrantTypes",
+            Kind::List(&Kind::Text),
+            Some("[\"client_credentials\"]"),
+            "Empty for a client that only asks about others' tokens.",
+        )
+        .public(),
         Key::new(
             "Scopes",
             Kind::List(&Kind::Text),
@@ -120,24 +152,22 @@ static CLIENT: Keys = Keys {
             Kind::Bool,
             Some("false"),
             "Whether the client may introspect other clients' tokens.",
-        )
-        .later(),
+        ),
         policy::BIND_IDENTITY,
         policy::BIND_TENANT,
         Key::new(
             "Rate",
-            Kind::Anything,
+            Kind::Rate,
             None,
-            "Requests that the client may make.",
-        )
-        .later(),
+            "Requests that the client may make. Without it: `Limits.Requests`.",
+        ),
         Key::new(
             "Jwks",
             Kind::Anything,
             None,
-            "Public keys of the client, for `private_key_jwt`.",
-        )
-        .later(),
+            "Public keys of the client, for `private_key_jwt`: a JWK Set, or `{\"File\": …}` of \
+             one. Those with `x5c` also for `self_signed_tls_client_auth`.",
+        ),
         Key::new(
             "JwksUri",
             Kind::Anything,
@@ -147,11 +177,29 @@ static CLIENT: Keys = Keys {
         .later(),
         Key::new(
             "TlsSubject",
-            Kind::Anything,
+            Kind::Either(&[Kind::Text, Kind::Object(&TLS_SUBJECT)]),
             None,
-            "Subject of the client's TLS certificate.",
+            "Name in the client's TLS certificate, for `tls_client_auth`: a distinguished name, or \
+             one alternative name. One of `ClientCertificates.Authorities` has to vouch for it.",
         )
-        .later(),
+        .public(),
+        Key::new(
+            "TlsThumbprints",
+            Kind::List(&Kind::Text),
+            None,
+            "SHA-256 of the client's own TLS certificates, for `self_signed_tls_client_auth`.",
+        )
+        .public(),
+    ],
+};
+
+static TLS_SUBJECT: Keys = Keys {
+    owner: Owner::Ours,
+    keys: &[
+        Key::new("Dns", Kind::Text, None, "A host name.").public(),
+        Key::new("Uri", Kind::Text, None, "A URI, such as a SPIFFE ID.").public(),
+        Key::new("Email", Kind::Text, None, "A mail address.").public(),
+        Key::new("Ip", Kind::Text, None, "An IP address.").public(),
     ],
 };
 
@@ -159,12 +207,68 @@ static SECRET: Keys = Keys {
     owner: Owner::Ours,
     keys: &[
         Key::new("Value", Kind::Text, None, "The secret."),
-        Key::new("Hash", Kind::Anything, None, "The secret as a PHC string.").later(),
+        Key::new(
+            "Hash",
+            Kind::Text,
+            None,
+            "Instead of `Value`: its PHC string, argon2id or pbkdf2, as `sidecar hash-secret` \
+             prints it.",
+        ),
         Key::new(
             "NotAfter",
             Kind::Text,
             None,
             "RFC 3339 time after which the secret is not good any more.",
+        )
+        .public(),
+    ],
+};
+
+pub(super) static DENY: Keys = Keys {
+    owner: Owner::Ours,
+    keys: &[
+        Key::new(
+            "Entries",
+            Kind::List(&Kind::Object(&DENIAL)),
+            None,
+            "Each refuses the tokens that have everything it names.",
+        ),
+        Key::new(
+            "File",
+            Kind::Text,
+            None,
+            "A JSON array of such entries, watched: what replicas share.",
+        )
+        .public(),
+    ],
+};
+
+static DENIAL: Keys = Keys {
+    owner: Owner::Ours,
+    keys: &[
+        Key::new("Token", Kind::Text, None, "Id of one token (`jti`).").public(),
+        Key::new("Client", Kind::Text, None, "Client that it was issued to.").public(),
+        Key::new("Subject", Kind::Text, None, "Subject that it speaks of.").public(),
+        Key::new(
+            "Key",
+            Kind::Text,
+            None,
+            "Id of the key that signed it (`kid`).",
+        )
+        .public(),
+        Key::new("Issuer", Kind::Text, None, "Issuer. Without it: any.").public(),
+        Key::new(
+            "IssuedBefore",
+            Kind::Text,
+            None,
+            "RFC 3339 time; tokens issued before it, and those that do not say when.",
+        )
+        .public(),
+        Key::new(
+            "Until",
+            Kind::Text,
+            None,
+            "RFC 3339 time at which the entry itself ends.",
         )
         .public(),
     ],

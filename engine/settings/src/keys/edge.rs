@@ -136,6 +136,13 @@ pub(super) static ROUTE: Keys = Keys {
             "What policy refuses here is only counted and logged. Without it: as `Policy.Shadow`.",
         ),
         Key::new(
+            "Rate",
+            Kind::Rate,
+            None,
+            "Requests that each client may make on this route, beside its own rate. On a public \
+             route: each address.",
+        ),
+        Key::new(
             "WebSocket",
             Kind::Bool,
             Some("false"),
@@ -266,8 +273,19 @@ pub(super) static LIMITS: Keys = Keys {
             Some("500/s burst 2000"),
             "Failed bearer tokens, for each address.",
         ),
-        Key::new("TokenRequests", Kind::Rate, None, "Requests for tokens.").later(),
-        Key::new("Requests", Kind::Rate, None, "Requests.").later(),
+        Key::new(
+            "TokenRequests",
+            Kind::Rate,
+            None,
+            "Tokens that each client may ask for. Without it: as many as it likes.",
+        ),
+        Key::new(
+            "Requests",
+            Kind::Rate,
+            None,
+            "Requests that each client may make, unless it has a `Rate` of its own. Without it: \
+             as many as it likes.",
+        ),
     ],
 };
 

@@ -13,8 +13,7 @@ const CLAIM: Key = Key::new(
     "Claim",
     Kind::Text,
     None,
-    "Claim of the token whose value, or values, may be named; names of nested claims are joined by \
-     dots.",
+    "Claim of the token whose value, or values, may be named: a path as in `ClaimMappings`.",
 )
 .public();
 const VALUES: Key = Key::new(

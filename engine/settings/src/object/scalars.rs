@@ -142,6 +142,11 @@ impl Object<'_> {
         })
     }
 
+    /// A rate where none is the default.
+    pub fn optional_rate(&self, reading: &mut Reading, name: &str) -> Option<Spanned<Rate>> {
+        self.key_mark(name).map(|_| self.rate(reading, name))
+    }
+
     /// A least flow of bytes; without a time of its own it has the default's.
     pub fn flow(&self, reading: &mut Reading, name: &str) -> Spanned<Flow> {
         let none = Flow {

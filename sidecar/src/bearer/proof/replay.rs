@@ -87,7 +87,6 @@ impl Replays {
     /// Uses a proof up. `lifetime`: proofs older than so many seconds are not taken.
     pub(super) fn first(&self, used: &Used<'_>, now: u64, lifetime: u64) -> Result<(), Reason> {
         let digest = self.key.hash_one((used.key, used.jti));
-        #[expect(clippy::cast_possible_truncation, reason = "any bits do for a place")]
         let place = (digest >> 32) as usize % SHARDS;
         let mut shard = self.shards[place].lock();
         if now / SLICE_SECONDS != shard.swept {

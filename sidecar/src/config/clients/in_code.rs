@@ -4,11 +4,14 @@
 
 use std::time::Duration;
 
+use settings::scalar::Rate;
 use settings::{Fault, Reading};
 
-use super::{BoundTokens, Client, LIFETIME, SAMPLE_SECRET, WORKFLOW_API, is_credential, is_scope};
+use super::{
+    BoundTokens, Client, LIFETIME, Means, SAMPLE_SECRET, WORKFLOW_API, is_credential, is_scope,
+};
 use crate::keys::Secret;
-use crate::policy::{Absent, Mandate, Operations, Terms};
+use crate::policy::{Mandate, Operations, Terms};
 
 /// A client registered in code, with the defaults of the file.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct ClientCredential {
     bound_tokens: BoundTokens,
     bind_identity: Option<Terms>,
     bind_tenant: Option<Terms>,
+    introspect: bool,
+    rate: Option<Rate>,
     empty_secret: bool,
     pub(super) sample_secret: bool,
 }
@@ -40,6 +45,8 @@ impl ClientCredential {
             bound_tokens: BoundTokens::AsOffered,
             bind_identity: None,
             bind_tenant: None,
+            introspect: false,
+            rate: None,
             empty_secret: !is_credential(secret),
             sample_secret: secret == SAMPLE_SECRET,
         }
@@ -94,6 +101,20 @@ impl ClientCredential {
         self
     }
 
+    /// Lets it introspect other clients' tokens.
+    #[must_use]
+    pub fn introspect(mut self, introspect: bool) -> Self {
+        self.introspect = introspect;
+        self
+    }
+
+    /// Requests that it may make.
+    #[must_use]
+    pub fn rate(mut self, rate: Rate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
     /// Faults have no place in a file; they name the client.
     pub(super) fn validate(&self, default_lifetime: Duration, reading: &mut Reading) -> Client {
         let mut fault = |what: String| {
@@ -120,17 +141,19 @@ impl ClientCredential {
         if !LIFETIME.contains(&token_lifetime) {
             fault("its token lifetime is not from 1 s to 24 h".to_owned());
         }
-        for terms in [&self.bind_identity, &self.bind_tenant]
-            .into_iter()
-            .flatten()
+        let mandate = Mandate::new(self.bind_identity.clone(), self.bind_tenant.clone());
+        if mandate
+            .as_ref()
+            .is_some_and(|mandate| mandate.cannot_fill())
         {
-            if terms.absent == Absent::Fill && !terms.can_fill() {
-                fault("what it does not name is to be filled, but not with what".to_owned());
-            }
+            fault("what is not named is to be filled in, but not with what".to_owned());
         }
         Client {
             id: self.id.as_str().into(),
             secrets: self.secrets.clone(),
+            means: Means::default(),
+            method: None,
+            client_credentials: true,
             scopes: self
                 .scopes
                 .iter()
@@ -140,7 +163,9 @@ impl ClientCredential {
             audience: self.audience.as_str().into(),
             token_lifetime,
             bound_tokens: self.bound_tokens,
-            mandate: Mandate::new(self.bind_identity.clone(), self.bind_tenant.clone()),
+            mandate,
+            introspect: self.introspect,
+            rate: self.rate,
         }
     }
 }

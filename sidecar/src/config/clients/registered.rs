@@ -4,12 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use settings::{Fault, Mark, Object, Reading, Text};
+use settings::{Fault, Mark, Object, Reading, Severity, Text};
 
 use super::secrets::secrets;
-use super::{BoundTokens, Client, ClientCredential, Clients, WORKFLOW_API, scopes};
+use super::{
+    AuthMethod, BoundTokens, Client, ClientCredential, Clients, Means, WORKFLOW_API, scopes,
+};
 use crate::config::mandate;
 use crate::policy::Operations;
+
+/// The only grant (RFC 6749 §4.4).
+const CLIENT_CREDENTIALS: &str = "client_credentials";
 
 /// All clients of a reading, and what later checks need to know of them.
 pub(in crate::config) struct Registered {
@@ -18,6 +23,8 @@ pub(in crate::config) struct Registered {
     pub(in crate::config) sample_secrets: Vec<Option<Mark>>,
     /// The longest lifetime of any token.
     pub(in crate::config) longest_lifetime: Duration,
+    /// How long a client assertion may live.
+    pub(in crate::config) assertion_lifetime: Duration,
 }
 
 impl Registered {
@@ -28,11 +35,8 @@ impl Registered {
         reading: &mut Reading,
     ) -> Self {
         let default_lifetime = object.duration(reading, "TokenLifetime").value;
-        let mut registered = Self {
-            clients: Clients::default(),
-            sample_secrets: Vec::new(),
-            longest_lifetime: default_lifetime,
-        };
+        let mut clients = Vec::new();
+        let mut sample_secrets = Vec::new();
         let mut marks: HashMap<Arc<str>, Mark> = HashMap::new();
         for object in object.objects(reading, "ClientCredentials") {
             let Some((client, mark, sample)) = read_client(&object, default_lifetime, reading)
@@ -49,9 +53,9 @@ impl Registered {
             }
             let by_code = in_code.iter().any(|code| *code.id == *client.id);
             if !by_code {
-                registered.sample_secrets.extend(sample.map(Some));
+                sample_secrets.extend(sample.map(Some));
             }
-            registered.add(client);
+            clients.push(client);
         }
         let mut seen = std::collections::HashSet::new();
         for credential in in_code {
@@ -64,26 +68,27 @@ impl Registered {
             }
             let client = credential.validate(default_lifetime, reading);
             if credential.sample_secret {
-                registered.sample_secrets.push(None);
+                sample_secrets.push(None);
             }
-            registered.add(client);
+            clients.push(client);
         }
-        registered
-    }
-
-    fn add(&mut self, client: Client) {
-        self.longest_lifetime = self.longest_lifetime.max(client.token_lifetime);
-        self.clients
-            .by_id
-            .insert(Arc::clone(&client.id), Arc::new(client));
+        let lifetimes = clients.iter().map(|client| client.token_lifetime);
+        Self {
+            longest_lifetime: lifetimes.fold(default_lifetime, Duration::max),
+            clients: clients.into_iter().collect(),
+            sample_secrets,
+            assertion_lifetime: object.duration(reading, "AssertionLifetime").value,
+        }
     }
 }
+
 /// A client with the place of its id and of the sample secret, if it uses that.
 fn read_client(
     object: &Object<'_>,
     default_lifetime: Duration,
     reading: &mut Reading,
 ) -> Option<(Client, Mark, Option<Mark>)> {
+    let errors_before = reading.faults.count(Severity::Error);
     let id = object.text(reading, "ClientId");
     let (secrets, sample) = secrets(object, reading);
     let scope_texts = object.texts(reading, "Scopes").unwrap_or_default();
@@ -92,6 +97,9 @@ fn read_client(
     let operations = operations(&operation_texts, object, reading);
     let audience = object.text(reading, "Audience");
     let lifetime = object.optional_duration(reading, "TokenLifetime");
+    let client_credentials = grants(object, reading);
+    let means = Means::read(object, reading);
+    let method = method(object, reading);
     let bound_tokens = match object.choice(reading, "BoundTokens").map(|one| one.value) {
         Some("dpop") => BoundTokens::Dpop,
         Some("certificate") => BoundTokens::Certificate,
@@ -108,13 +116,21 @@ fn read_client(
     let client = Client {
         id: id.value.into(),
         secrets,
+        means,
+        method: method.map(|(method, _)| method),
+        client_credentials,
         scopes,
         operations,
         audience: audience.map_or(WORKFLOW_API.into(), |text| text.value.into()),
         token_lifetime: lifetime.map_or(default_lifetime, |lifetime| lifetime.value),
         bound_tokens,
         mandate,
+        introspect: object.bool(reading, "Introspect").value,
+        rate: object.optional_rate(reading, "Rate").map(|rate| rate.value),
     };
+    if reading.faults.count(Severity::Error) == errors_before {
+        has_means(&client, method.map(|(_, mark)| mark), object, reading);
+    }
     Some((client, id.mark, sample))
 }
 
@@ -139,4 +155,51 @@ pub(in crate::config) fn operations(
             Operations::NONE
         }
     }
+}
+
+/// Whether `GrantTypes` has the one that there is.
+fn grants(object: &Object<'_>, reading: &mut Reading) -> bool {
+    let grants = object.texts(reading, "GrantTypes").unwrap_or_default();
+    for grant in &grants {
+        if grant.value != CLIENT_CREDENTIALS {
+            let message = format!("no such grant is served: {}", grant.shown());
+            reading.faults.push(
+                Fault::error(grant.mark, message).label("not served").help(
+                    "`client_credentials`, or an empty list for a client that gets no tokens",
+                ),
+            );
+        }
+    }
+    !grants.is_empty()
+}
+
+/// The one method that a client must use.
+fn method(object: &Object<'_>, reading: &mut Reading) -> Option<(AuthMethod, Mark)> {
+    let word = object.choice(reading, "TokenEndpointAuthMethod")?;
+    Some((AuthMethod::named(word.value)?, word.mark))
+}
+
+/// Whether somebody can authenticate as `client`; what is missing is a fault unless something of
+/// it is faulty already.
+fn has_means(client: &Client, method: Option<Mark>, object: &Object<'_>, reading: &mut Reading) {
+    if AuthMethod::ALL.into_iter().any(|one| client.offers(one)) {
+        return;
+    }
+    let fault = match client.method.zip(method) {
+        Some((method, mark)) => {
+            let name = method.name();
+            Fault::error(
+                mark,
+                format!("a client must use `{name}` and has nothing for it"),
+            )
+            .label("nobody can authenticate as it")
+        }
+        None => {
+            let message = "a client has no secret, so nobody can authenticate as it";
+            Fault::error(object.mark(), message)
+                .label("in this object")
+                .help("give it a `ClientSecret`, or `ClientSecrets`; or `Jwks`, `TlsSubject`, …")
+        }
+    };
+    reading.faults.push(fault);
 }

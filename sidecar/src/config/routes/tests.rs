@@ -1,6 +1,6 @@
 //! From `Routes`, `Policy` and the two bindings of a file to settings, or to the fault.
 
-use crate::config::{Access, Loaded, Snapshot, Source};
+use crate::config::{Access, ClaimPath, Loaded, Snapshot, Source};
 use crate::policy::{Absent, Terms};
 
 const CLIENT: &str = r#""DisableOpenIddictServer": false, "OpenIddictServerSettings": {
@@ -219,7 +219,7 @@ fn bindings_are_lists_or_objects() {
         "BindTenant": { "Values": ["t"], "Absent": "allow" }"#,
     )
     .unwrap();
-    let mut identity = Terms::claim("sub").when_absent(Absent::Fill);
+    let mut identity = Terms::claim(ClaimPath::parse("sub").unwrap()).when_absent(Absent::Fill);
     identity.impersonate = Some(Vec::new());
     assert_eq!(filled.identity, Some(identity));
     let tenant = Terms::values(["t"]).unwrap().when_absent(Absent::Allow);

@@ -2,7 +2,8 @@ use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
 };
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection,
@@ -43,6 +44,8 @@ impl Authority {
     fn new() -> Self {
         let mut own = parameters();
         own.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        own.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        own.distinguished_name.push(DnType::CommonName, "authority");
         Self(CertifiedIssuer::self_signed(own, KeyPair::generate().unwrap()).unwrap())
     }
 
@@ -54,11 +57,11 @@ impl Authority {
         Own::of(leaf.signed_by(&key, &self.0).unwrap().der(), &key)
     }
 
-    fn loaded(&self) -> Option<Arc<Authorities>> {
+    fn loaded(&self) -> Arc<Authorities> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
         std::fs::write(&path, self.0.pem()).unwrap();
-        Some(Arc::new(Authorities::load(&path).unwrap()))
+        Arc::new(Authorities::load(&path, None).unwrap())
     }
 }
 
@@ -163,7 +166,7 @@ fn a_certificate_is_asked_for_only_when_there_is_a_use_and_never_required() {
 fn only_who_chains_to_an_authority_for_this_use_at_this_time_is_trusted() {
     let authority = Authority::new();
     let other = Authority::new();
-    let shared = shared(true, authority.loaded());
+    let shared = shared(true, Some(authority.loaded()));
     let server = server_config(Arc::clone(&shared)).unwrap();
     let day = time::Duration::days(1);
     let today = OffsetDateTime::now_utc();
@@ -216,7 +219,7 @@ fn only_who_chains_to_an_authority_for_this_use_at_this_time_is_trusted() {
 fn a_resumed_connection_has_the_certificate_that_was_proved() {
     let authority = Authority::new();
     for version in VERSIONS {
-        let shared = shared(true, authority.loaded());
+        let shared = shared(true, Some(authority.loaded()));
         let server = server_config(Arc::clone(&shared)).unwrap();
         let own = authority.issue(|_| ());
         let sent = own.chain[0].clone();
@@ -235,20 +238,20 @@ fn a_resumed_connection_has_the_certificate_that_was_proved() {
 fn neither_connection_nor_ticket_outlives_the_authority() {
     let authority = Authority::new();
     for version in VERSIONS {
-        let shared = shared(true, authority.loaded());
+        let shared = shared(true, Some(authority.loaded()));
         let server = server_config(Arc::clone(&shared)).unwrap();
         let client = client(&shared, version, Some(authority.issue(|_| ())));
         let (old, _) = handshake(&server, &client).unwrap();
         let old = old.unwrap();
         assert!(old.is_trusted(&shared.live.snapshot(), now()));
 
-        reload(&shared, true, Authority::new().loaded());
+        reload(&shared, true, Some(Authority::new().loaded()));
         assert!(!old.is_trusted(&shared.live.snapshot(), now()));
         let (resumed, kind) = handshake(&server, &client).unwrap();
         assert_eq!(kind, HandshakeKind::Resumed);
         assert!(!resumed.unwrap().is_trusted(&shared.live.snapshot(), now()));
 
-        reload(&shared, true, authority.loaded());
+        reload(&shared, true, Some(authority.loaded()));
         assert!(old.is_trusted(&shared.live.snapshot(), now()));
         reload(&shared, true, None);
         assert!(!old.is_trusted(&shared.live.snapshot(), now()));
@@ -258,7 +261,7 @@ fn neither_connection_nor_ticket_outlives_the_authority() {
 #[test]
 fn trust_ends_with_the_certificate_also_on_an_old_connection() {
     let authority = Authority::new();
-    let shared = shared(true, authority.loaded());
+    let shared = shared(true, Some(authority.loaded()));
     let server = server_config(Arc::clone(&shared)).unwrap();
     let tomorrow = OffsetDateTime::now_utc() + time::Duration::days(1);
     let own = authority.issue(|leaf| leaf.not_after = tomorrow);
@@ -290,7 +293,7 @@ fn a_chain_is_bounded() {
 fn a_file_without_an_authority_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
-    let error = Authorities::load(&path).unwrap_err();
+    let error = Authorities::load(&path, None).unwrap_err();
     assert!(matches!(
         error,
         crate::listener::AuthoritiesError::Read { .. }
@@ -302,7 +305,67 @@ fn a_file_without_an_authority_is_refused_by_name() {
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     ] {
         std::fs::write(&path, content).unwrap();
-        let error = Authorities::load(&path).unwrap_err();
+        let error = Authorities::load(&path, None).unwrap_err();
         assert!(error.to_string().contains("ca.pem"), "{error}");
+    }
+}
+
+#[test]
+fn what_a_revocation_list_names_or_does_not_cover_is_not_trusted() {
+    let authority = Authority::new();
+    let folder = tempfile::tempdir().unwrap();
+    let [ca, list] = ["ca.pem", "lists.pem"].map(|name| folder.path().join(name));
+    std::fs::write(&ca, authority.0.pem()).unwrap();
+    let serial = rcgen::SerialNumber::from(7_u64);
+    let own = authority.issue(|leaf| leaf.serial_number = Some(serial.clone()));
+    let day = time::Duration::days(1);
+    let today = OffsetDateTime::now_utc();
+    let write = |issuer: &Authority, revoked: Option<u64>, next_update| {
+        let revoked = revoked.map(|serial| RevokedCertParams {
+            serial_number: serial.into(),
+            revocation_time: today - day,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let parameters = CertificateRevocationListParams {
+            this_update: today - day * 2,
+            next_update,
+            crl_number: 1_u64.into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.into_iter().collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let pem = parameters.signed_by(&issuer.0).unwrap().pem().unwrap();
+        std::fs::write(&list, pem).unwrap();
+        Arc::new(Authorities::load(&ca, Some(&list)).unwrap())
+    };
+    let chain = own.chain.clone();
+    let judged = |authorities: Arc<Authorities>, now| {
+        let certificate = ClientCertificate::new(&chain).unwrap();
+        let shared = shared(true, Some(authorities));
+        let snapshot = shared.live.snapshot();
+        let verdict = certificate.is_trusted(&snapshot, now);
+        assert_eq!(certificate.is_trusted(&snapshot, now), verdict);
+        verdict
+    };
+    assert!(judged(write(&authority, None, today + day), now()));
+    assert!(judged(write(&authority, Some(8), today + day), now()));
+    assert!(!judged(write(&authority, Some(7), today + day), now()));
+    // Over, or another's.
+    assert!(!judged(write(&authority, None, today - day), now()));
+    let other = Authority::new();
+    assert!(!judged(write(&other, None, today + day), now()));
+
+    // A list that comes to its end while the connection is open.
+    let shared = shared(true, Some(write(&authority, None, today + day)));
+    let snapshot = shared.live.snapshot();
+    let certificate = ClientCertificate::new(&chain).unwrap();
+    assert!(certificate.is_trusted(&snapshot, now()));
+    assert!(!certificate.is_trusted(&snapshot, now() + 2 * 86_400));
+
+    for content in ["", "no PEM"] {
+        std::fs::write(&list, content).unwrap();
+        let error = Authorities::load(&ca, Some(&list)).unwrap_err();
+        assert_eq!(error.path(), list);
     }
 }

@@ -278,6 +278,8 @@ pub(super) fn limits() -> Limits {
         http2_streams: 1,
         secret_failures: rate,
         bearer_failures: rate,
+        token_requests: None,
+        requests: None,
     }
 }
 
