@@ -178,9 +178,9 @@ impl RequestBody {
                 return Err(Unread::Over);
             }
             // Cancel safe as far as it matters: dropped with the request.
-            let next = std::future::poll_fn(|cx| stream.poll_data(cx));
+            let next = std::future::poll_fn(|cx| stream.poll_frame(cx));
             match timeout_at(until, next).await {
-                Ok(Some(Ok(data))) => read.add(data),
+                Ok(Some(Ok(frame))) => read.add(frame.into_data().unwrap_or_default()),
                 Ok(Some(Err(fault))) => return Err(Unread::Broken(fault)),
                 Ok(None) => {
                     let data = read.end();

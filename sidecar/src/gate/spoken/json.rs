@@ -20,9 +20,10 @@ const COMPARED_BY_PAIRS: usize = 16;
 pub(super) fn body(judge: &mut Judge<'_>, bytes: &[u8]) -> Result<(), Refusal> {
     let mut walk = Walk {
         judge,
+        in_text: false,
         refused: None,
     };
-    let read = walk.read(bytes, true);
+    let read = walk.read(bytes);
     match (walk.refused, read) {
         (Some(refusal), _) => Err(refusal),
         (None, true) => Ok(()),
@@ -39,9 +40,10 @@ pub(super) fn text(judge: &mut Judge<'_>, name: &str, text: &str) -> Result<(), 
     }
     let mut walk = Walk {
         judge,
+        in_text: true,
         refused: None,
     };
-    let read = walk.read(text.as_bytes(), false);
+    let read = walk.read(text.as_bytes());
     match (walk.refused, read) {
         (Some(refusal), _) => Err(refusal),
         (None, false) if is_json && !text.is_empty() => Err(Reason::BoundBodyAmbiguous.into()),
@@ -51,14 +53,16 @@ pub(super) fn text(judge: &mut Judge<'_>, name: &str, text: &str) -> Result<(), 
 
 struct Walk<'j, 's> {
     judge: &'j mut Judge<'s>,
+    /// What is read is the text of a value.
+    in_text: bool,
     refused: Option<Refusal>,
 }
 
 impl Walk<'_, '_> {
     /// Whether it is JSON; of a body, an object.
-    fn read(&mut self, bytes: &[u8], whole_body: bool) -> bool {
+    fn read(&mut self, bytes: &[u8]) -> bool {
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let at = if whole_body { At::Top } else { At::Inside };
+        let at = if self.in_text { At::Inside } else { At::Top };
         let value = Value { walk: self, at };
         value.deserialize(&mut deserializer).is_ok() && deserializer.end().is_ok()
     }
@@ -67,18 +71,14 @@ impl Walk<'_, '_> {
     fn member<E: de::Error>(&mut self, at: &At<'_>, given: Given<'_>) -> Result<(), E> {
         let judged = match at {
             At::Top => return Err(E::custom("the body is not an object")),
-            At::Inside => return Ok(()),
-            At::Member(place, name) => {
-                let judged = self.judge.member(*place, name, given);
-                match (judged, given) {
-                    // A string that holds JSON again; not more than once.
-                    (Ok(()), Given::Text(inner)) if *place == Place::Body => {
-                        text(self.judge, name, inner)
-                    }
-                    (judged, _) => judged,
-                }
-            }
+            At::Inside => Ok(""),
+            At::Member(place, name) => self.judge.member(*place, name, given).map(|()| *name),
         };
+        let judged = judged.and_then(|name| match given {
+            // A string that holds JSON again; not more than once.
+            Given::Text(inner) if !self.in_text => text(self.judge, name, inner),
+            Given::Text(_) | Given::Null | Given::Other => Ok(()),
+        });
         judged.map_err(|refusal| {
             self.refused = Some(refusal);
             E::custom("refused")
