@@ -7,6 +7,8 @@
 //! method. What they do not serve goes to no other pattern.
 
 mod matcher;
+#[cfg(test)]
+mod tests;
 
 use http::Method;
 use workflow_api::Operation;

@@ -316,4 +316,6 @@ fn unix_time() -> u64 {
 }
 
 #[cfg(test)]
+mod policy_tests;
+#[cfg(test)]
 mod tests;

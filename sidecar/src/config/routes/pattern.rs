@@ -39,11 +39,11 @@ pub(crate) enum End {
 }
 
 /// What is wrong with a pattern.
-pub(super) type Wrong = &'static str;
+pub(crate) type Wrong = &'static str;
 
 impl PathPattern {
     /// `Prefix`: whole segments, and everything below.
-    pub(super) fn prefix(written: &str) -> Result<Self, Wrong> {
+    pub(crate) fn prefix(written: &str) -> Result<Self, Wrong> {
         let lower = written.to_ascii_lowercase();
         let path = lower.trim_end_matches('/');
         if lower.starts_with('/') && path.is_empty() {
@@ -65,7 +65,7 @@ impl PathPattern {
     }
 
     /// `Path`: a template.
-    pub(super) fn template(written: &str) -> Result<Self, Wrong> {
+    pub(crate) fn template(written: &str) -> Result<Self, Wrong> {
         let Some(inner) = written.strip_prefix('/') else {
             return Err("must begin with `/`");
         };
