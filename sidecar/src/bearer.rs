@@ -342,7 +342,7 @@ pub(crate) fn revocable(token: &str, snapshot: &Snapshot, now: u64) -> Option<Re
 
 #[cfg(test)]
 pub(crate) mod fixture;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzz;
 #[cfg(test)]
 mod tests;

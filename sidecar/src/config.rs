@@ -31,7 +31,7 @@ mod upstream;
 mod urls;
 mod watch;
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub(crate) use issuers::Way;
 

@@ -126,5 +126,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     })
 }
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 #[cfg(test)]
 pub(crate) mod tests;

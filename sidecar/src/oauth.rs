@@ -30,5 +30,5 @@ pub(crate) use authenticate::Asking;
 pub(crate) use discovery::{Published, document};
 pub(crate) use token::{Exchange, outcome};
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzz;
