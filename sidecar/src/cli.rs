@@ -38,11 +38,11 @@ pub(crate) enum Command {
     Token(Token),
     /// Prints the hash of a secret that is read from standard input, for `ClientSecrets[].Hash`.
     HashSecret(HashSecret),
+    /// Shows the keys that sign tokens, or adds the next one.
+    Keys(Keys),
     /// Shows or changes the deny list of the sidecar that runs here, through its admin.sock.
     #[command(subcommand)]
     Deny(Deny),
-    /// Shows the keys that sign tokens, or adds the next one.
-    Keys(Keys),
     /// Asks the admin listener whether it is ready; exit code 1 if not.
     Health(Health),
     /// Waits until the sidecar is ready.

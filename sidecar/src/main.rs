@@ -39,8 +39,7 @@ fn main() -> ExitCode {
     let source = Source {
         file: Some(cli.source.config),
         overrides: cli.source.set,
-        clients: Vec::new(),
-        issuers: Vec::new(),
+        ..Source::default()
     };
     match cli.command.unwrap_or(Command::Run) {
         Command::Run => run(source),
@@ -48,8 +47,8 @@ fn main() -> ExitCode {
         Command::Schema => print(&config::schema()),
         Command::Token(token) => self::token(&source, &token),
         Command::HashSecret(asked) => hash_secret(asked.algorithm),
-        Command::Deny(deny) => self::deny(&source, &deny),
         Command::Keys(asked) => keys_command(&source, &asked.command),
+        Command::Deny(deny) => self::deny(&source, &deny),
         Command::Health(health) => self::health(&source, &health),
         Command::Wait(wait) => self::wait(&source, &wait),
     }

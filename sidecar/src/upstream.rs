@@ -30,6 +30,8 @@ mod tests;
 pub use connect::reachable;
 pub use outbound::Outbound;
 
+pub(crate) use outcome::of_client;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -136,7 +138,7 @@ impl Upstream {
                     }
                     self.deliver(&to, request, identity, now, counters).await
                 }
-                Err(fault) => Err(outcome::of_client(&fault)),
+                Err(fault) => Err(of_client(&fault)),
             };
             attempt.outcome = outcome::of(&answer);
             match principal {
@@ -169,10 +171,7 @@ impl Upstream {
                 "this sidecar was built without the engine",
             ));
         };
-        request
-            .body
-            .settle()
-            .map_err(|fault| outcome::of_client(&fault))?;
+        request.body.settle().map_err(|fault| of_client(&fault))?;
         let to_head = request.head.method == Method::HEAD;
         let harmless = is_read_only(&request) && matches!(request.body, RequestBody::Empty);
         let request = head::request(request, identity, settings, &pool.host, &self.memory);

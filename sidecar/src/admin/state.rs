@@ -105,7 +105,7 @@ fn issuer((name, standing): (&str, Standing)) -> Value {
 /// Every registered client, and when it last authenticated.
 pub(super) fn clients(shared: &Shared) -> String {
     match &shared.live.snapshot().token_server {
-        Some(server) => shared.last_used.render(&server.clients),
+        Some(server) => shared.last_used.told(&server.clients).to_string(),
         None => r#"{"clients":[]}"#.to_owned(),
     }
 }

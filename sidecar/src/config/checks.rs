@@ -5,12 +5,14 @@
 use settings::{Fault, Reading};
 
 use super::draft::{Draft, TokenServerDraft};
+use super::issuers::IssuerDraft;
 use super::{Access, Client, ListenUrl, RouteSettings};
 
 /// Checks `draft` as it stands in the file.
 pub(super) fn check(draft: &Draft, reading: &mut Reading) {
     plain_http(draft, reading);
     exposure(draft, reading);
+    shadow(draft, reading);
     let certificate = draft.certificate.is_some();
     let tls_beyond = |url: &ListenUrl| url.tls && !url.is_loopback();
     if !certificate && draft.listen.iter().any(tls_beyond) {
@@ -47,9 +49,10 @@ pub(super) fn check(draft: &Draft, reading: &mut Reading) {
         );
     }
     own_name(draft, reading);
+    vouchers(draft, reading);
     match &draft.token_server {
         // What other issuers will let in is theirs to say.
-        _ if draft.issuers_faulty || !draft.issuers.is_empty() => {}
+        _ if draft.issuers_faulty || draft.issuers.iter().any(lets_in) => {}
         Some(token_server) => someone_passes(token_server, &draft.routes, reading),
         None => reading.faults.push(
             Fault::error(draft.disabled_mark, "nobody could ever be let in")
@@ -61,6 +64,41 @@ pub(super) fn check(draft: &Draft, reading: &mut Reading) {
                 ),
         ),
     }
+}
+
+/// Whoever vouches for a client is one of `Issuers`.
+fn vouchers(draft: &Draft, reading: &mut Reading) {
+    let Some(token_server) = draft
+        .token_server
+        .as_ref()
+        .filter(|_| !draft.issuers_faulty)
+    else {
+        return;
+    };
+    let known = |name: &str| {
+        let mut issuers = draft.issuers.iter();
+        issuers.any(|issuer| *issuer.settings.issuer == *name)
+    };
+    for client in token_server.registered.clients.federated() {
+        for credential in &client.means.federated {
+            if !known(&credential.issuer) {
+                let message = format!(
+                    "client `{}` relies on the issuer `{}`, which is not one of `Issuers`",
+                    client.id.escape_debug(),
+                    credential.issuer.escape_debug()
+                );
+                reading.faults.push(
+                    Fault::error(token_server.mark, message)
+                        .label("of one of its clients")
+                        .help("add it there, with `\"AccessTokens\": false` if it only vouches"),
+                );
+            }
+        }
+    }
+}
+
+fn lets_in(issuer: &IssuerDraft) -> bool {
+    issuer.settings.access_tokens
 }
 
 /// Our own issuer is nobody else's.
@@ -100,6 +138,24 @@ fn exposure(draft: &Draft, reading: &mut Reading) {
             beyond.url
         )));
     }
+}
+
+/// What is only reported is a way in.
+fn shadow(draft: &Draft, reading: &mut Reading) {
+    let beyond = draft.listen.iter().find(|url| !url.is_loopback());
+    let (Some(beyond), Some(route)) = (beyond, draft.routes.iter().find(|route| route.shadow))
+    else {
+        return;
+    };
+    let message = format!(
+        "what policy refuses on the route `{}` passes: it is in shadow mode",
+        route.pattern.as_str()
+    );
+    reading.faults.push(
+        Fault::warning(draft.policy_mark, message)
+            .label(format!("`{}` is reached from other machines", beyond.url))
+            .help("take `Shadow` out once `sidecar_would_refuse_total` stays at rest"),
+    );
 }
 
 fn plain_http(draft: &Draft, reading: &mut Reading) {
@@ -158,7 +214,7 @@ fn someone_passes(
         );
     } else {
         for route in closed {
-            let message = format!("no client passes the route `{}`", route.prefix);
+            let message = format!("no client passes the route `{}`", route.pattern.as_str());
             reading.faults.push(
                 Fault::warning(token_server.mark, message)
                     .label("no client has its scopes and operations"),
@@ -171,6 +227,7 @@ fn passes(client: &Client, route: &RouteSettings) -> bool {
     let scopes = match &route.access {
         Access::Public => return true,
         Access::Scopes(needed) => needed.iter().all(|scope| client.scopes.contains(scope)),
+        Access::AnyScope(any) => any.iter().any(|scope| client.scopes.contains(scope)),
     };
     client.client_credentials && scopes && !(route.workflow_api && client.operations.is_empty())
 }

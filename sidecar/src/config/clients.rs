@@ -6,6 +6,7 @@
 
 mod auth_method;
 mod in_code;
+mod keys;
 mod means;
 mod registered;
 mod secrets;
@@ -19,15 +20,16 @@ use settings::{Fault, Reading, Text};
 pub use auth_method::AuthMethod;
 pub use in_code::ClientCredential;
 
+pub(super) use keys::connect;
 pub use means::Means;
 pub(crate) use means::OwnCertificate;
 #[cfg(test)]
 pub(crate) use means::TlsSubject;
-pub(super) use registered::Registered;
+pub(super) use registered::{Registered, operations};
 
 use super::Rate;
 use crate::keys::{Cost, Secret};
-use crate::policy::Operations;
+use crate::policy::{Mandate, Operations};
 
 /// The secret of the shipped `config.json`: known to everyone.
 const SAMPLE_SECRET: &str = "e3e3506c-1a2e-4e35-b6c6-2ecced416e07";
@@ -38,10 +40,11 @@ const LIFETIME: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
 
 /// Registered clients by id. Code wins over the file for the same id.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Clients {
     pub(crate) by_id: HashMap<Arc<str>, Arc<Client>, foldhash::fast::RandomState>,
     toll: Arc<[Cost]>,
+    federated: Vec<Arc<Client>>,
 }
 
 impl FromIterator<Client> for Clients {
@@ -53,8 +56,12 @@ impl FromIterator<Client> for Clients {
             .collect();
         let costs = by_id.values().map(|client: &Arc<Client>| client.costs());
         let dearest = costs.max_by_key(|costs| costs.iter().map(|cost| cost.work()).sum::<u64>());
+        let federated = by_id
+            .values()
+            .filter(|client| !client.means.federated.is_empty());
         Self {
             toll: dearest.unwrap_or_default().into(),
+            federated: federated.cloned().collect(),
             by_id,
         }
     }
@@ -65,6 +72,11 @@ impl Clients {
     /// none tells of its client. Empty where no secret is hashed.
     pub(crate) fn toll(&self) -> &Arc<[Cost]> {
         &self.toll
+    }
+
+    /// Those for which another issuer's word counts; few, and in no order.
+    pub(crate) fn federated(&self) -> &[Arc<Client>] {
+        &self.federated
     }
 
     /// The client of that id, compared exactly.
@@ -101,6 +113,8 @@ pub struct Client {
     pub token_lifetime: Duration,
     /// What its tokens have to be bound to.
     pub bound_tokens: BoundTokens,
+    /// For whom it may speak; `None`: for anybody.
+    pub mandate: Option<Arc<Mandate>>,
     /// It may introspect other clients' tokens.
     pub introspect: bool,
     /// Requests that it may make; `None`: as many as all may.

@@ -13,10 +13,11 @@ use super::draft::{Draft, TokenServerDraft};
 use super::key_files::KeyFiles;
 use super::{
     CertificateSource, ClientCredential, Endpoint, Issuer, SigningSource, Snapshot, TokenServer,
-    checks, issuers, retain,
+    checks, clients, issuers, retain,
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
+use crate::policy::Hooks;
 
 /// Where the configuration comes from; the same at start and at every reload.
 #[derive(Clone, Default)]
@@ -29,6 +30,8 @@ pub struct Source {
     pub clients: Vec<ClientCredential>,
     /// Registered in code; they win over the file's of the same name.
     pub issuers: Vec<Issuer>,
+    /// Rules in code, which every snapshot carries.
+    pub hooks: Hooks,
 }
 
 impl std::fmt::Debug for Source {
@@ -39,6 +42,7 @@ impl std::fmt::Debug for Source {
             .field("overrides", &self.overrides.len())
             .field("clients", &self.clients)
             .field("issuers", &self.issuers)
+            .field("hooks", &self.hooks)
             .finish()
     }
 }
@@ -83,7 +87,7 @@ impl Source {
             if let Some(previous) = previous {
                 needs_restart = retain::retain(&mut draft, previous, reading);
             }
-            finish(draft, previous, reading)
+            finish(draft, previous, &self.hooks, reading)
         });
         let watched = reading.reading.watched().to_vec();
         let (errors, warnings) = reading.reading.faults.split_errors();
@@ -146,6 +150,7 @@ struct Found {
 fn finish(
     mut draft: Draft,
     previous: Option<&Snapshot>,
+    hooks: &Hooks,
     reading: &mut Reading,
 ) -> Option<Snapshot> {
     let certificate = draft.certificate.take();
@@ -159,6 +164,9 @@ fn finish(
     // Keys that were fetched are kept under the data folder, for a start while an issuer is down.
     let folder = draft.data_folder.as_path();
     let issuers = issuers::load(&draft.issuers, previous, Some(folder), reading);
+    if let Some((_, registered, _)) = &token_server {
+        clients::connect(&registered.clients, previous, folder, reading);
+    }
     let deny = draft.deny.load(previous, reading);
     if reading.faults.has_errors() {
         return None;
@@ -187,6 +195,8 @@ fn finish(
         token_server,
         issuers,
         routes: draft.routes,
+        policy: draft.policy,
+        hooks: hooks.clone(),
         upstream: draft.upstream,
         #[cfg(feature = "embedded")]
         engine: match (draft.engine, previous) {

@@ -128,7 +128,6 @@ impl Published {
             dpop_signing_alg_values_supported: algorithms.clone(),
             dpop_bound_access_tokens_required: snapshot.dpop.required,
         };
-        let methods = ["client_secret_basic", "client_secret_post"];
         let issued = snapshot
             .token_server
             .iter()
@@ -195,6 +194,7 @@ fn authorization_servers(snapshot: &Snapshot) -> Vec<&str> {
     let mut others: Vec<&str> = snapshot
         .issuers
         .iter()
+        .filter(|issuer| issuer.settings.access_tokens)
         .map(|issuer| &*issuer.settings.issuer)
         .filter(|issuer| issuer.starts_with("https://"))
         .collect();

@@ -1,5 +1,6 @@
 //! Keys of the token side.
 
+use super::policy;
 use crate::table::{Bare, Key, Keys, Kind, Owner};
 
 const LIFETIME: Kind = Kind::Duration {
@@ -169,20 +170,8 @@ static CLIENT: Keys = Keys {
             Some("false"),
             "Whether the client may introspect other clients' tokens.",
         ),
-        Key::new(
-            "BindIdentity",
-            Kind::Anything,
-            None,
-            "Identities that the client may speak for.",
-        )
-        .later(),
-        Key::new(
-            "BindTenant",
-            Kind::Anything,
-            None,
-            "Tenants that the client may speak for.",
-        )
-        .later(),
+        policy::BIND_IDENTITY,
+        policy::BIND_TENANT,
         Key::new(
             "Rate",
             Kind::Rate,
@@ -198,11 +187,19 @@ static CLIENT: Keys = Keys {
         ),
         Key::new(
             "JwksUri",
-            Kind::Anything,
+            Kind::Text,
             None,
-            "Where the client publishes its keys.",
+            "Instead of `Jwks`: where the client publishes its keys, `https://…`, or `http://` on \
+             loopback.",
         )
-        .later(),
+        .public(),
+        Key::new(
+            "FederatedCredentials",
+            Kind::List(&Kind::Object(&FEDERATED)),
+            None,
+            "Tokens of other issuers that count as the client's own assertions, so that it needs no \
+             secret: a Kubernetes service account's.",
+        ),
         Key::new(
             "TlsSubject",
             Kind::Either(&[Kind::Text, Kind::Object(&TLS_SUBJECT)]),
@@ -259,6 +256,33 @@ static SIGNING_KEY: Keys = Keys {
             Kind::Text,
             None,
             "RFC 3339 time from which on it signs. Without it: always.",
+        )
+        .public(),
+    ],
+};
+
+static FEDERATED: Keys = Keys {
+    owner: Owner::Ours,
+    keys: &[
+        Key::new(
+            "Issuer",
+            Kind::Text,
+            None,
+            "Required. `iss` of the token; one of `Issuers`.",
+        )
+        .public(),
+        Key::new(
+            "Subject",
+            Kind::Text,
+            None,
+            "Required. `sub` of the token, such as `system:serviceaccount:shop:orders`.",
+        )
+        .public(),
+        Key::new(
+            "Audience",
+            Kind::Text,
+            None,
+            "Required. The token must be for it.",
         )
         .public(),
     ],

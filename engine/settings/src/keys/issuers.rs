@@ -1,5 +1,6 @@
 //! Keys of the issuers that are trusted besides our own.
 
+use super::policy;
 use crate::table::{Bare, Key, Keys, Kind, Owner};
 
 /// A path, or several.
@@ -19,9 +20,16 @@ pub(super) static ISSUER: Keys = Keys {
             "Audience",
             PATHS,
             None,
-            "Required. A token must be for it, or for one of them.",
+            "Required, unless `AccessTokens` is false. A token must be for it, or for one of them.",
         )
         .public(),
+        Key::new(
+            "AccessTokens",
+            Kind::Bool,
+            Some("true"),
+            "Whether its tokens are let in. With false they only vouch for clients, by \
+             `FederatedCredentials`.",
+        ),
         Key::new(
             "JwksUri",
             Kind::Text,
@@ -105,6 +113,8 @@ pub(super) static ISSUER: Keys = Keys {
              `manage`, `*` (all but `manage`).",
         )
         .public(),
+        policy::BIND_IDENTITY,
+        policy::BIND_TENANT,
         Key::new(
             "ClaimMappings",
             Kind::Object(&MAPPINGS),

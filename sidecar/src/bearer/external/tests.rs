@@ -18,6 +18,7 @@ fn paths(texts: &[&str]) -> Vec<ClaimPath> {
 
 fn settings() -> IssuerSettings {
     IssuerSettings {
+        access_tokens: true,
         issuer: ID.into(),
         audiences: vec!["WorkflowApi".into(), "other".into()],
         algorithms: vec![Algorithm::RS256, Algorithm::ES256],
@@ -25,6 +26,7 @@ fn settings() -> IssuerSettings {
         required_scopes: Vec::new(),
         required_claims: Vec::new(),
         granted_scopes: Vec::new(),
+        mandate: None,
         operations: Operations::parse(&["*"]).unwrap(),
         mappings: ClaimMappings {
             client_id: paths(&["client_id", "azp", "appid", "cid"]),

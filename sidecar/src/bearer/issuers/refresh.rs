@@ -44,6 +44,9 @@ struct Running {
 impl Refresher {
     /// Keeps the stores of `snapshot` up to date from now on, and no others.
     pub(crate) fn follow(&self, snapshot: &Snapshot, shared: &Arc<Shared>) {
+        let clients = snapshot.token_server.iter();
+        let clients = clients.flat_map(|server| server.clients.iter());
+        let published = clients.filter_map(|client| client.means.keys.as_ref()?.store());
         let stores: Vec<_> = snapshot
             .issuers
             .iter()
@@ -51,6 +54,7 @@ impl Refresher {
                 IssuerKeys::Fetched(store) => Some(Arc::clone(store)),
                 IssuerKeys::File(_) => None,
             })
+            .chain(published.cloned())
             .collect();
         let mut thread = self.thread.lock();
         match &*thread {

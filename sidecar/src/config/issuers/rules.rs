@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use super::ClaimPath;
 use crate::keys::Algorithm;
-use crate::policy::Operations;
+use crate::policy::{Mandate, Operations};
 
 /// The rules for one issuer's tokens. Equality of two means: what one found good the other does.
 #[derive(Debug, PartialEq, Eq)]
 pub struct IssuerSettings {
     /// `iss`, compared character by character.
     pub issuer: Arc<str>,
-    /// A token must be for one of them. At least one.
+    /// Whether its tokens are let in; else they only vouch for clients.
+    pub access_tokens: bool,
+    /// An access token must be for one of them. At least one where these are let in.
     pub audiences: Vec<Box<str>>,
     /// What a token may be signed with. At least one.
     pub algorithms: Vec<Algorithm>,
@@ -25,6 +27,8 @@ pub struct IssuerSettings {
     pub granted_scopes: Vec<Arc<str>>,
     /// What its tokens may call of the Workflow API.
     pub operations: Operations,
+    /// For whom its tokens may speak; `None`: for anybody.
+    pub mandate: Option<Arc<Mandate>>,
     /// Where a token says who calls.
     pub mappings: ClaimMappings,
     /// How far its clock may be from ours, in seconds.
