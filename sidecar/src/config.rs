@@ -23,6 +23,7 @@ mod proxies;
 mod report;
 mod retain;
 mod routes;
+mod signing;
 mod snapshot;
 mod source;
 mod upstream;
@@ -47,7 +48,7 @@ pub use issuers::{
     ClaimMappings, ClaimPath, Issuer, IssuerSettings, Issuers, PathFault, RequiredClaim,
     RequiredValue, TrustedIssuer,
 };
-pub use key_files::{CertificateSource, SigningSource};
+pub use key_files::{CertificateSource, SigningFile, SigningSource};
 pub use live::{Live, ReloadStatus};
 pub use proxies::TrustedProxies;
 pub use report::{Report, check};

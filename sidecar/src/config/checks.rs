@@ -24,10 +24,11 @@ pub(super) fn check(draft: &Draft, reading: &mut Reading) {
             .help("name a certificate in `CertificateFile`"),
         );
     }
-    if let (Some(url), Some(TokenServerDraft { signing: None, .. })) = (
+    if let (Some(url), Some(TokenServerDraft { signing, .. })) = (
         draft.listen.iter().find(|url| !url.is_loopback()),
         &draft.token_server,
-    ) {
+    ) && signing.is_generated()
+    {
         reading.faults.push(
             Fault::warning(
                 draft.listen_mark,

@@ -51,12 +51,29 @@ pub(super) static TOKEN_SERVER: Keys = Keys {
             "How long a client assertion may be good for, by its `exp` and `iat`.",
         ),
         Key::new(
-            "KeyRotation",
-            Kind::Anything,
+            "SigningKeys",
+            Kind::List(&Kind::Object(&SIGNING_KEY)),
             None,
-            "When the signing key is replaced.",
-        )
-        .later(),
+            "Keys that sign tokens, each from an instant on: replicas change from one to the next \
+             together, without a reload.",
+        ),
+        Key::new(
+            "SigningAlgorithm",
+            Kind::Choice(&["RS256", "ES256", "EdDSA"]),
+            Some("RS256"),
+            "Of keys that are made under `DataFolder`.",
+        ),
+        Key::new(
+            "KeyRotation",
+            Kind::Duration {
+                min: "1m",
+                max: "3650d",
+                bare: Bare::Seconds,
+            },
+            None,
+            "How often a key under `DataFolder` is replaced; the next one is published a tenth of \
+             it before. Without it: never.",
+        ),
         Key::new(
             "ClientCredentials",
             Kind::List(&Kind::Object(&CLIENT)),
@@ -244,6 +261,39 @@ static FEDERATED: Keys = Keys {
             Kind::Text,
             None,
             "Required. The token must be for it.",
+        )
+        .public(),
+    ],
+};
+
+static SIGNING_KEY: Keys = Keys {
+    owner: Owner::Ours,
+    keys: &[
+        Key::new(
+            "CertificateFile",
+            Kind::Text,
+            None,
+            "Required: PEM or PKCS#12.",
+        )
+        .public(),
+        Key::new(
+            "CertificateKeyFile",
+            Kind::Text,
+            None,
+            "PEM file of the key, when it is not in `CertificateFile`.",
+        )
+        .public(),
+        Key::new(
+            "CertificatePassword",
+            Kind::Text,
+            None,
+            "Password of `CertificateFile` when that is PKCS#12.",
+        ),
+        Key::new(
+            "NotBefore",
+            Kind::Text,
+            None,
+            "RFC 3339 time from which on it signs. Without it: always.",
         )
         .public(),
     ],

@@ -180,12 +180,11 @@ async fn fetch(
     let fresh = found
         .take()
         .filter(|(_, since)| since.elapsed() < DISCOVERED);
-    let (source, since) = match fresh {
-        Some(found) => found,
-        None => {
-            let source = ask::discover(&store.plan, &store.client).await?;
-            (source, Instant::now())
-        }
+    let (source, since) = if let Some(found) = fresh {
+        found
+    } else {
+        let source = ask::discover(&store.plan, &store.client).await?;
+        (source, Instant::now())
     };
     let etag = store
         .held

@@ -264,28 +264,23 @@ impl Keys<'_> {
                 }
             },
         };
-        let way = match &self.uri {
-            Some(uri) => match Source::parse(&uri.value, from.as_ref()) {
-                Ok(source) => Way::Uri(source),
-                Err(fault) => {
+        let way = match (&self.uri, self.issuer) {
+            (Some(uri), _) => Source::parse(&uri.value, from.as_ref())
+                .map(Way::Uri)
+                .map_err(|fault| {
                     let what = format!("`JwksUri` cannot be fetched: {fault}");
                     at.fault(uri.mark, &what, &format!("found {}", uri.shown), reading);
-                    return None;
-                }
-            },
-            None => {
-                let issuer = self.issuer?;
-                match discovery(&issuer.value, from.as_ref()) {
-                    Ok(sources) => Way::Discovery(sources),
-                    Err(fault) => {
-                        let what = format!("its keys cannot be discovered: {fault}");
-                        let label = "no `JwksUri`, no `JwksFile`, so discovery starts here";
-                        at.fault(issuer.mark, &what, label, reading);
-                        return None;
-                    }
-                }
-            }
+                }),
+            (None, Some(issuer)) => discovery(&issuer.value, from.as_ref())
+                .map(Way::Discovery)
+                .map_err(|fault| {
+                    let what = format!("its keys cannot be discovered: {fault}");
+                    let label = "no `JwksUri`, no `JwksFile`, so discovery starts here";
+                    at.fault(issuer.mark, &what, label, reading);
+                }),
+            (None, None) => return None,
         };
+        let way = Box::new(way.ok()?);
         Some(KeysDraft::Fetched {
             way,
             from,
