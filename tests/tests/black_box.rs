@@ -22,6 +22,7 @@ mod harness;
 mod issuers;
 mod life_cycle;
 mod limits;
+mod proxies;
 mod readme;
 mod reload;
 mod request_forms;

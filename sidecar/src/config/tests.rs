@@ -426,7 +426,7 @@ fn broken_files_are_kept_out_and_say_why() {
             "there is no `Audience`",
         ),
         (
-            format!("{BASE}{c} \"Certificates\": [{}]"),
+            format!("{BASE}{c} \"Certificates\": [{{}}]"),
             "`Certificates` is not supported",
         ),
         (
