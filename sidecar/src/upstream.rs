@@ -16,11 +16,14 @@ mod connect;
 mod embedded;
 mod forwarded;
 mod head;
+mod identity;
 mod outbound;
 mod outcome;
 mod pool;
 mod retry;
+mod shown;
 mod socket;
+mod token;
 mod wire;
 
 #[cfg(test)]
@@ -28,6 +31,10 @@ mod tests;
 
 pub use connect::reachable;
 pub use outbound::Outbound;
+pub use token::TokenStore;
+
+pub(crate) use identity::Signed;
+pub(crate) use token::{SecretIn, TokenKeeper, TokenPlan};
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,9 +48,9 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use self::head::Identity;
 use self::pool::{Bounds, Lease, Permit, Pool};
 use self::retry::{Facts, Progress};
+use self::shown::Shown;
 use self::wire::{Care, Cause, Outgoing, Patience};
 use crate::admin::{Counters, UpstreamOutcome};
 use crate::body::{RequestBody, ResponseBody};
@@ -123,8 +130,14 @@ impl Upstream {
                 generation: snapshot.generation,
                 settings: &snapshot.upstream,
             };
-            let identity = principal.as_ref().map(|principal| &principal.identity);
-            let answer = self.deliver(&to, request, identity, now, counters).await;
+            let answer = match Shown::of(principal.as_deref(), &snapshot, now) {
+                Ok(shown) => {
+                    let sent = shown.authorization.clone();
+                    let answer = self.deliver(&to, request, shown, now, counters).await;
+                    answer.and_then(|answer| shown::judge(answer, sent.as_ref(), &snapshot, now))
+                }
+                Err(refusal) => Err(refusal),
+            };
             attempt.outcome = outcome::of(&answer);
             answer
         }
@@ -134,7 +147,7 @@ impl Upstream {
         &self,
         to: &Destination<'_>,
         mut request: CanonicalRequest,
-        identity: Option<&Identity>,
+        shown: Shown<'_>,
         now: Instant,
         counters: &Counters,
     ) -> Result<Response<ResponseBody>, Refusal> {
@@ -143,7 +156,7 @@ impl Upstream {
             #[cfg(feature = "embedded")]
             {
                 // Boxed: the engine's future is 8 KiB, which the way to a socket would carry along.
-                return Box::pin(embedded::call(self, settings, request, identity, now)).await;
+                return Box::pin(embedded::call(self, settings, request, shown, now)).await;
             }
             #[cfg(not(feature = "embedded"))]
             return Err(outcome::refuse(
@@ -157,7 +170,7 @@ impl Upstream {
             .map_err(|fault| outcome::of_client(&fault))?;
         let to_head = request.head.method == Method::HEAD;
         let harmless = is_read_only(&request) && matches!(request.body, RequestBody::Empty);
-        let request = head::request(request, identity, settings, &pool.host, &self.memory);
+        let request = head::request(request, shown, settings, &pool.host, &self.memory);
 
         let permit = pool
             .permit(settings, now)

@@ -11,6 +11,7 @@ use super::client_certificates::ClientCertificatesDraft;
 use super::clients::Registered;
 use super::issuers::{self, IssuerDraft};
 use super::key_files::KeyFiles;
+use super::upstream::CredentialsDraft;
 use super::{
     AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Issuer, Limits, ListenUrl,
     LogSettings, RouteSettings, TrustedProxies, UpstreamSettings, deny, proxies, routes, urls,
@@ -37,6 +38,7 @@ pub(super) struct Draft {
     pub(super) routes: Vec<RouteSettings>,
     pub(super) upstream: UpstreamSettings,
     pub(super) upstream_mark: Mark,
+    pub(super) upstream_credentials: Option<CredentialsDraft>,
     #[cfg(feature = "embedded")]
     pub(super) engine: Option<engine::config::EngineSettings>,
     #[cfg(feature = "embedded")]
@@ -86,7 +88,7 @@ impl Draft {
         let path_base = root.text(reading, "PathBase");
         let path_base = urls::path_base(path_base.as_ref(), reading);
         let authority = urls::authority(root, &listen, &path_base, reading);
-        let (upstream, upstream_mark) = UpstreamSettings::read(root, reading);
+        let (upstream, upstream_mark, upstream_credentials) = UpstreamSettings::read(root, reading);
         let trusted_proxies = TrustedProxies::read(root, reading);
         let workflow_api = root.object(reading, "WorkflowApi");
         let admin = root.object(reading, "Admin");
@@ -114,6 +116,7 @@ impl Draft {
             engine_mark: at("Engine"),
             upstream,
             upstream_mark,
+            upstream_credentials,
             block_user_api: workflow_api.bool(reading, "BlockUserApi").value,
             strict_http_status: workflow_api.bool(reading, "StrictHttpStatus").value,
             limits: Limits::read(&root.object(reading, "Limits"), reading),

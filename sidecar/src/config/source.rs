@@ -111,6 +111,9 @@ impl Source {
                 load_keys(token_server, draft, None, Purpose::Check, reading);
             }
             issuers::load(&draft.issuers, None, None, reading);
+            if let Some(credentials) = &draft.upstream_credentials {
+                credentials.load(None, reading);
+            }
         }
         (found.draft, found.reading.faults)
     }
@@ -158,6 +161,8 @@ fn finish(
     // Keys that were fetched are kept under the data folder, for a start while an issuer is down.
     let folder = draft.data_folder.as_path();
     let issuers = issuers::load(&draft.issuers, previous, Some(folder), reading);
+    let credentials = draft.upstream_credentials.as_ref();
+    let upstream_token = credentials.and_then(|one| one.load(previous, reading));
     if reading.faults.has_errors() {
         return None;
     }
@@ -181,6 +186,7 @@ fn finish(
         issuers,
         routes: draft.routes,
         upstream: draft.upstream,
+        upstream_token,
         #[cfg(feature = "embedded")]
         engine: match (draft.engine, previous) {
             (Some(engine), _) => Some(Arc::new(engine)),

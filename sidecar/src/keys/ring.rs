@@ -21,6 +21,9 @@ use super::retired::{History, LIFETIME_MAX};
 use super::{Algorithm, Error, Material, VerifyingKey, generated};
 use crate::config::SigningSource;
 
+/// RFC 9068 §2.1.
+const ACCESS_TOKEN: &str = "at+jwt";
+
 /// The keys of our own issuer.
 pub struct KeyRing {
     signer: KeyPair,
@@ -102,7 +105,7 @@ impl KeyRing {
         let known = history == recorded;
 
         let active = RingKey::parse(&jwk, None).ok_or_else(rejected)?;
-        let header = header(&jwk);
+        let header = header(&jwk, ACCESS_TOKEN);
         let mut keys = vec![active];
         keys.extend(
             history
@@ -128,11 +131,21 @@ impl KeyRing {
     /// asked for once in its lifetime, and a hand-over to another thread and back would cost the
     /// client more than its neighbours wait.
     pub(crate) fn sign(&self, claims: &[u8]) -> Result<String, Error> {
+        self.sign_under(&self.header, claims)
+    }
+
+    /// A compact JWS of another type over `claims`.
+    pub(crate) fn sign_as(&self, kind: &str, claims: &[u8]) -> Result<String, Error> {
+        let active = self.history.active.as_ref().ok_or(Error::Sign)?;
+        self.sign_under(&header(active, kind), claims)
+    }
+
+    /// `header` is encoded, with its dot.
+    fn sign_under(&self, header: &str, claims: &[u8]) -> Result<String, Error> {
         self.record();
         let size = self.signer.public_modulus_len();
-        let mut token =
-            String::with_capacity(self.header.len() + (claims.len() + size) * 4 / 3 + 8);
-        token.push_str(&self.header);
+        let mut token = String::with_capacity(header.len() + (claims.len() + size) * 4 / 3 + 8);
+        token.push_str(header);
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let mut signature = vec![0; size];
         self.signer
@@ -267,9 +280,9 @@ fn documents(active: &Jwk, history: &History) -> Vec<(u64, Document)> {
 }
 
 /// The protected header of every token: RFC 9068 §2.1 `typ`, RFC 7515 §4.1 `alg`, `kid`, `x5t`.
-fn header(key: &Jwk) -> Box<str> {
+fn header(key: &Jwk, kind: &str) -> Box<str> {
     let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
-    header.typ = Some("at+jwt".to_owned());
+    header.typ = Some(kind.to_owned());
     header.kid.clone_from(&key.common.key_id);
     header.x5t.clone_from(&key.common.x509_sha1_fingerprint);
     let json = serde_json::to_vec(&header).expect("a header of strings is JSON");
