@@ -38,10 +38,50 @@ pub(crate) enum Command {
     Token(Token),
     /// Prints the hash of a secret that is read from standard input, for `ClientSecrets[].Hash`.
     HashSecret(HashSecret),
+    /// Shows the keys that sign tokens, or adds the next one.
+    Keys(Keys),
+    /// Shows or changes the deny list of the sidecar that runs here, through its admin.sock.
+    #[command(subcommand)]
+    Deny(Deny),
     /// Asks the admin listener whether it is ready; exit code 1 if not.
     Health(Health),
     /// Waits until the sidecar is ready.
     Wait(Wait),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Deny {
+    /// Prints every entry, by where it is kept.
+    List,
+    /// Refuses the tokens that have everything that is named; returns when that is on the disk.
+    Add(Denial),
+    /// Takes an entry back that was added, or a revocation.
+    Remove(Denial),
+}
+
+#[derive(Args, Debug, Default)]
+pub(crate) struct Denial {
+    /// Id of one token (`jti`).
+    #[arg(long, value_name = "JTI")]
+    pub(crate) token: Option<String>,
+    /// Client that a token was issued to.
+    #[arg(long, value_name = "ID")]
+    pub(crate) client: Option<String>,
+    /// Subject that it speaks of.
+    #[arg(long, value_name = "SUB")]
+    pub(crate) subject: Option<String>,
+    /// Id of the key that signed it (`kid`).
+    #[arg(long, value_name = "KID")]
+    pub(crate) key: Option<String>,
+    /// Issuer; any, if none is named.
+    #[arg(long, value_name = "ISS")]
+    pub(crate) issuer: Option<String>,
+    /// Tokens issued before it: a time such as 2031-01-31T12:00:00Z, or `now`.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) issued_before: Option<String>,
+    /// When the entry itself ends: a time, or a duration from now such as 24h.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -67,6 +107,25 @@ pub(crate) struct Token {
     /// Certificates to trust, in PEM; without it the configuration's own and the system's.
     #[arg(long, value_name = "FILE")]
     pub(crate) cacert: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Lists them: id, algorithm, where each is in its life. Nothing private is shown.
+    List,
+    /// Adds the next key to the data folder; a running sidecar notices.
+    Rotate {
+        /// It signs at once. Whoever has cached the key set refuses its tokens until the cache is
+        /// over; meant for a key that is no longer secret.
+        #[arg(long)]
+        now: bool,
+    },
 }
 
 #[derive(Args, Debug)]

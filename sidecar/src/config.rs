@@ -23,13 +23,14 @@ mod proxies;
 mod report;
 mod retain;
 mod routes;
+mod signing;
 mod snapshot;
 mod source;
 mod upstream;
 mod urls;
 mod watch;
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub(crate) use issuers::Way;
 
@@ -41,13 +42,14 @@ pub(crate) use clients::OwnCertificate;
 #[cfg(test)]
 pub(crate) use clients::TlsSubject;
 pub use clients::{AuthMethod, BoundTokens, Client, ClientCredential, Clients, Means};
+pub use deny::Deny;
 pub use dpop::{Dpop, NonceDemand};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
 pub use issuers::{
     ClaimMappings, ClaimPath, Issuer, IssuerSettings, Issuers, PathFault, RequiredClaim,
     RequiredValue, TrustedIssuer,
 };
-pub use key_files::{CertificateSource, SigningSource};
+pub use key_files::{CertificateSource, SigningFile, SigningSource};
 pub use live::{Live, ReloadStatus};
 pub use proxies::TrustedProxies;
 pub use report::{Report, check};
@@ -55,6 +57,7 @@ pub use routes::{Access, RouteSettings};
 pub use settings::scalar::Rate;
 pub use settings::{Faults, schema};
 pub use snapshot::{Snapshot, TokenServer};
+pub(crate) use source::chain;
 pub use source::{Loaded, Source};
 pub use upstream::{Endpoint, SignedIdentity, UpstreamSettings};
 pub use urls::{AdminUrl, Authority, ListenUrl};

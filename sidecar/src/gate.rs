@@ -59,7 +59,7 @@ pub struct Admitted {
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzz;
 #[cfg(test)]
 pub(crate) mod rig;

@@ -11,6 +11,7 @@ mod binder;
 mod certificate;
 mod client_auth;
 mod discovery;
+mod federated;
 mod form;
 mod introspection;
 mod last_used;
@@ -30,5 +31,5 @@ pub(crate) use authenticate::Asking;
 pub(crate) use discovery::{Published, document};
 pub(crate) use token::{Exchange, outcome};
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzz;

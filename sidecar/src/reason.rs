@@ -65,6 +65,7 @@ enum Protocol {
     /// The same, and what was wrong is not told: an attacker would learn which clients there are.
     InvalidAssertion,
     InvalidGrant,
+    UnsupportedTokenType,
     InvalidScope,
     InvalidTarget,
     TemporarilyUnavailable,
@@ -319,6 +320,8 @@ reasons! {
         "the client assertion is not a JWT of the expected form";
     AssertionKeyUnknown "assertion_key_unknown" 401 Unauthorized InvalidAssertion
         "the client assertion is of an unknown client, or signed with an unknown key";
+    AssertionIssuerUnknown "assertion_issuer_unknown" 401 Unauthorized InvalidAssertion
+        "the client assertion is from an issuer that no client relies on";
     AssertionSignatureWrong "assertion_signature_wrong" 401 Unauthorized InvalidAssertion
         "the client assertion's signature is wrong";
     AssertionClaimsWrong "assertion_claims_wrong" 401 Unauthorized InvalidAssertion
@@ -331,6 +334,8 @@ reasons! {
         "the client assertion is good for longer than is allowed";
     AssertionReplayed "assertion_replayed" 401 Unauthorized InvalidAssertion
         "the client assertion was used before";
+    ClientKeysMissing "client_keys_missing" 503 UpstreamUnavailable TemporarilyUnavailable
+        "the keys that the client assertion is checked with could not be fetched yet";
     AssertionsTooMany "assertions_too_many" 429 RateLimited TemporarilyUnavailable
         "too many client assertions of this client have to be remembered";
     ClientCertificateWrong "client_certificate_wrong" 401 Unauthorized InvalidAssertion
@@ -347,10 +352,14 @@ reasons! {
         "too many failed attempts of this client from this address";
     TokenNotOwn "token_not_own" 400 BadRequest InvalidGrant
         "the token was issued to another client";
+    TokenUnrevocable "token_unrevocable" 400 BadRequest UnsupportedTokenType
+        "the token has no id by which it could be revoked";
     TokenMissing "token_missing" 400 BadRequest InvalidRequest
         "the parameter token is missing";
     RevocationsFull "revocations_full" 503 UpstreamUnavailable TemporarilyUnavailable
         "as many revocations as can be are kept already";
+    RevocationsBusy "revocations_busy" 503 UpstreamUnavailable TemporarilyUnavailable
+        "too many revocations wait to be written";
     RevocationNotKept "revocation_not_kept" 503 UpstreamUnavailable TemporarilyUnavailable
         "the revocation is in force, but cannot be kept over a restart";
     TokenRateExceeded "token_rate_exceeded" 429 RateLimited TemporarilyUnavailable
@@ -407,6 +416,7 @@ impl Reason {
             | Protocol::InvalidClient
             | Protocol::InvalidAssertion
             | Protocol::InvalidGrant
+            | Protocol::UnsupportedTokenType
             | Protocol::InvalidScope
             | Protocol::InvalidTarget
             | Protocol::TemporarilyUnavailable
@@ -422,6 +432,7 @@ impl Reason {
             Protocol::UnauthorizedClient => "unauthorized_client",
             Protocol::InvalidClient | Protocol::InvalidAssertion => "invalid_client",
             Protocol::InvalidGrant => "invalid_grant",
+            Protocol::UnsupportedTokenType => "unsupported_token_type",
             Protocol::InvalidScope => "invalid_scope",
             Protocol::InvalidProof => "invalid_dpop_proof",
             Protocol::UseNonce => "use_dpop_nonce",
@@ -452,10 +463,13 @@ impl Reason {
             | Self::UpstreamOverloaded
             | Self::UpstreamTokenMissing
             | Self::UpstreamTokenRefused
+            | Self::RevocationsFull
+            | Self::RevocationsBusy
+            | Self::RevocationNotKept
             | Self::SecretChecksBusy
             | Self::Draining => Some(1),
             // The issuer is asked again within ten seconds when somebody waits for it.
-            Self::IssuerKeysMissing => Some(5),
+            Self::IssuerKeysMissing | Self::ClientKeysMissing => Some(5),
             other => (other.name() == ErrorName::RateLimited).then_some(1),
         }
     }

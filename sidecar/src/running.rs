@@ -7,12 +7,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::Stage;
+use crate::bearer::DenyWatcher;
 use crate::config::{ApplyError, Reloader, Snapshot, Trigger};
 use crate::listener::bind_admin;
 use crate::server::{MakeUpstream, Server, StartError};
@@ -166,6 +168,7 @@ struct Standing {
     reloader: Reloader,
     /// Until the last request is over.
     _token: TokenKeeper,
+    deny_watcher: DenyWatcher,
     #[cfg(feature = "embedded")]
     engine: Option<engine::Engine>,
 }
@@ -200,6 +203,7 @@ impl Standing {
         let server = Server::start(snapshot, &make_upstream).await?;
         let shared = Arc::clone(server.shared());
         let admin = admin::start(admin_sockets, &shared)?;
+        let deny_watcher = DenyWatcher::start(&shared)?;
         shared.issuers.follow(&shared.live.snapshot(), &shared);
         let follower = Arc::downgrade(&shared);
         shared.live.on_swap(move |_, next| {
@@ -213,6 +217,7 @@ impl Standing {
         let apply = move |next| ask_to_apply(&apply, next);
         let live = shared.live.clone();
         let reloader = Reloader::start(source, live, watched, &warnings, apply)?;
+        tokio::spawn(replace_keys(Arc::clone(&shared), reloader.trigger()));
         shared.health.enter(Stage::Ready);
         let ready = Ready {
             admin,
@@ -227,6 +232,7 @@ impl Standing {
             steering,
             reloader,
             _token: token,
+            deny_watcher,
             #[cfg(feature = "embedded")]
             engine,
         };
@@ -255,7 +261,10 @@ impl Standing {
         }
         // A reload that waits for its answer gets an error, so that the reloader can end.
         drop(self.steering);
-        tokio::task::spawn_blocking(move || drop(self.reloader));
+        tokio::task::spawn_blocking(move || {
+            drop(self.reloader);
+            drop(self.deny_watcher);
+        });
         tracing::info!(delay = ?drain.delay, timeout = ?drain.timeout, "draining");
         if !drain.delay.is_zero() {
             tokio::time::sleep(drain.delay).await;
@@ -272,6 +281,34 @@ impl Standing {
         self.server.apply(next).await?;
         logging::apply(&log);
         Ok(())
+    }
+}
+
+/// How often the age of the signing key is looked at.
+const KEYS_LOOK: Duration = Duration::from_secs(10);
+
+/// Makes the next signing key when it is time, and has it read. Ends with the runtime.
+async fn replace_keys(shared: Arc<Shared>, trigger: Trigger) {
+    loop {
+        let snapshot = shared.live.snapshot();
+        let rotation = snapshot.token_server.as_ref().and_then(|one| one.rotation);
+        if let Some(rotation) = rotation {
+            let folder = snapshot.data_folder.clone();
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let now = now.map_or(0, |since| since.as_secs());
+            let tended = tokio::task::spawn_blocking(move || rotation.tend(&folder, now)).await;
+            match tended {
+                Ok(Ok(true)) => {
+                    tracing::info!("the next signing key is made");
+                    trigger.reload_now();
+                }
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => tracing::error!(%error, "the next signing key cannot be made"),
+                Err(_) => return,
+            }
+        }
+        drop(snapshot);
+        tokio::time::sleep(KEYS_LOOK).await;
     }
 }
 

@@ -23,6 +23,7 @@ mod pool;
 mod retry;
 mod shown;
 mod socket;
+pub(crate) mod source;
 mod token;
 mod wire;
 
@@ -52,7 +53,9 @@ use self::pool::{Bounds, Lease, Permit, Pool};
 use self::retry::{Facts, Progress};
 use self::shown::Shown;
 use self::wire::{Care, Cause, Outgoing, Patience};
+use crate::Worker;
 use crate::admin::{Counters, UpstreamOutcome};
+use crate::bearer::Leash;
 use crate::body::{RequestBody, ResponseBody};
 use crate::config::{Endpoint, Live, UpstreamSettings};
 use crate::gate::{Admitted, CanonicalRequest};
@@ -112,15 +115,16 @@ impl Upstream {
     pub fn forward<'a>(
         &'a self,
         admitted: Admitted,
-        counters: &'a Counters,
+        worker: &'a Worker,
     ) -> impl Future<Output = Result<Response<ResponseBody>, Refusal>> + Send + 'a {
         let Admitted {
-            request,
+            mut request,
             principal,
             snapshot,
         } = admitted;
         async move {
             let now = Instant::now();
+            let counters = worker.counters();
             let mut attempt = Attempt {
                 counters,
                 started: now,
@@ -130,8 +134,16 @@ impl Upstream {
                 generation: snapshot.generation,
                 settings: &snapshot.upstream,
             };
-            let answer = match Shown::of(principal.as_deref(), &snapshot, now) {
+            let shown = match request.body.settle() {
+                Ok(()) => Shown::of(principal.as_deref(), &snapshot, now),
+                Err(fault) => Err(outcome::of_client(&fault)),
+            };
+            let answer = match shown {
                 Ok(shown) => {
+                    if let Some(principal) = &principal {
+                        let body = &mut request.body;
+                        body.hold_by(|| Leash::new(&worker.shared, principal));
+                    }
                     let sent = shown.authorization.clone();
                     let answer = self.deliver(&to, request, shown, now, counters).await;
                     answer.and_then(|answer| shown::judge(answer, sent.as_ref(), &snapshot, now))
@@ -139,7 +151,12 @@ impl Upstream {
                 Err(refusal) => Err(refusal),
             };
             attempt.outcome = outcome::of(&answer);
-            answer
+            match principal {
+                Some(principal) => answer.map(|answer| {
+                    answer.map(|body| body.held_by(|| Leash::new(&worker.shared, &principal)))
+                }),
+                None => answer,
+            }
         }
     }
 

@@ -10,14 +10,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Denials, Epoch, Judging, Revocations};
+use super::{Epoch, Judging, Revocations};
 use crate::admin::Metrics;
 use crate::config::{
     Access, AccessLog, AdminUrl, Authority, BoundTokens, Client, ClientCertificates, Clients,
     CorsOrigins, Dpop, Drain, Endpoint, Issuers, Limits, LogSettings, Means, Rate, RouteSettings,
     SigningSource, Snapshot, TokenServer, UpstreamSettings,
 };
-use crate::keys::{KeyRing, Material, Secret};
+use crate::keys::{Algorithm, KeyRing, Material, Secret};
 use crate::policy::Operations;
 
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -43,7 +43,10 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
 /// A ring with a key of its own.
 pub(crate) fn ring(folder: &std::path::Path) -> KeyRing {
     let hour = Duration::from_secs(3600);
-    KeyRing::load(&SigningSource::Generated, folder, None, hour).unwrap()
+    let source = SigningSource::Generated {
+        algorithm: Algorithm::RS256,
+    };
+    KeyRing::load(&source, folder, None, hour).unwrap()
 }
 
 pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
@@ -90,6 +93,8 @@ pub(crate) fn snapshot() -> Snapshot {
         dpop: Dpop::default(),
         token_server: Some(TokenServer {
             keys: Arc::clone(&KEYS.ring),
+            rotation: None,
+            makes: None,
             clients: clients(registered),
             assertion_lifetime: Duration::from_secs(3600),
         }),
@@ -131,7 +136,10 @@ pub(crate) fn snapshot() -> Snapshot {
         ready_requires_upstream: false,
         trusted_proxies: crate::config::TrustedProxies::default(),
         forward_auth: false,
-        deny: Arc::new(Denials::default()),
+        deny: crate::config::Deny {
+            limit: 1000,
+            ..crate::config::Deny::default()
+        },
         data_folder: PathBuf::from("data"),
         workers: 1,
         prepared: crate::gate::Prepared::default(),
@@ -171,7 +179,7 @@ fn limits() -> Limits {
 static EPOCH: LazyLock<Epoch> = LazyLock::new(Epoch::default);
 static REVOCATIONS: LazyLock<Revocations> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
-    Revocations::load(folder.path(), NOW)
+    Revocations::load(folder.path(), Arc::default(), NOW).unwrap()
 });
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(1));
 
@@ -181,7 +189,7 @@ pub(crate) fn judging(snapshot: &Snapshot, now: u64) -> Judging<'_> {
 }
 
 pub(crate) fn kid() -> &'static str {
-    KEYS.ring.active_kid()
+    KEYS.ring.active_kid(NOW)
 }
 
 pub(crate) fn good_header() -> Value {

@@ -1,6 +1,6 @@
 //! What fuzz targets drive: credentials and claims of anybody's making.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
@@ -30,7 +30,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     };
     let snapshot = source.load(None).outcome.expect("a valid configuration");
     World {
-        revocations: Revocations::load(&folder, NOW),
+        revocations: Revocations::load(&folder, Arc::default(), NOW).expect("a folder"),
         snapshot,
         epoch: Epoch::default(),
         metrics: Metrics::new(1),
@@ -57,9 +57,10 @@ pub fn credentials(data: &[u8]) {
             headers.append(AUTHORIZATION, value);
         }
     }
-    if let Ok(token) = find(&headers, 8 * 1024) {
+    if let Ok(presented) = find(&headers, 8 * 1024) {
         assert!(headers.len() == 1, "one of several was chosen");
-        assert!(validate(token, &judging()).is_err(), "nobody signed it");
+        let judged = validate(presented.token, &judging());
+        assert!(judged.is_err(), "nobody signed it");
     }
 }
 
@@ -67,7 +68,7 @@ pub fn credentials(data: &[u8]) {
 /// checked by another JSON reader.
 pub fn claims(data: &[u8]) {
     let server = WORLD.snapshot.token_server.as_ref().expect("it is on");
-    let token = server.keys.sign(data).expect("a signature");
+    let token = server.keys.sign(data, NOW).expect("a signature");
     let Ok(validated) = validate(token.as_bytes(), &judging()) else {
         return;
     };
@@ -88,5 +89,81 @@ pub fn claims(data: &[u8]) {
     for start in ["nbf", "iat"] {
         let start = claims[start].as_f64().unwrap_or_default();
         assert!(start <= (NOW + 60) as f64);
+    }
+}
+
+/// The first line is the claims, the second the header of a proof that nobody signed: whatever
+/// they say, it proves nothing.
+pub fn proof(data: &[u8]) {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    let mut parts = data.splitn(2, |byte| *byte == b'\n');
+    let claims = parts.next().unwrap_or_default();
+    let header = parts.next().unwrap_or_default();
+    let text = |part: &[u8]| URL_SAFE_NO_PAD.encode(part);
+    let proofs = super::Proofs::default();
+    let mut headers = HeaderMap::new();
+    for proof in [
+        format!("{}.{}.AAAA", text(header), text(claims)),
+        String::from_utf8_lossy(data).into_owned(),
+    ] {
+        let Ok(value) = HeaderValue::from_str(&proof) else {
+            continue;
+        };
+        headers.insert(&super::DPOP, value);
+        let wanted = super::Wanted {
+            snapshot: &WORLD.snapshot,
+            method: &http::Method::GET,
+            path: "/workflowapi/getschemelist",
+            token: Some((b"a.b.c", &[7; 32])),
+            client: "fuzz",
+            nonce: false,
+            now: NOW,
+        };
+        assert!(
+            proofs.verify(&headers, &wanted).is_err(),
+            "nobody signed it"
+        );
+    }
+}
+
+/// An entry of the deny list, and what it is written as again.
+pub fn denial(data: &[u8]) {
+    let Ok(entries) = serde_json::from_slice::<Vec<super::Denial>>(data) else {
+        return;
+    };
+    let written = serde_json::to_vec(&entries).expect("entries are JSON");
+    let again: Vec<super::Denial> = serde_json::from_slice(&written).expect("of our own writing");
+    // Instants beyond year 9999 cannot be written.
+    for (entry, again) in entries.iter().zip(&again) {
+        assert_eq!(entry.token, again.token);
+        assert_eq!(entry.client, again.client);
+    }
+}
+
+/// The seeds of a target, so that every one is judged in the tests too.
+#[cfg(test)]
+pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+    let files = std::fs::read_dir(folder.join(target)).unwrap();
+    let seeds: Vec<_> = files
+        .map(|file| std::fs::read(file.unwrap().path()).unwrap())
+        .collect();
+    assert!(!seeds.is_empty(), "{target}");
+    seeds
+}
+
+#[cfg(test)]
+#[test]
+fn seeds_are_judged() {
+    let targets: [(&str, fn(&[u8])); 4] = [
+        ("bearer", credentials),
+        ("claims", claims),
+        ("proof", proof),
+        ("denial", denial),
+    ];
+    for (target, judge) in targets {
+        seeds(target).iter().for_each(|seed| judge(seed));
     }
 }

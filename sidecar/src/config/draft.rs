@@ -9,14 +9,15 @@ use settings::{Mark, Object, Reading};
 
 use super::client_certificates::ClientCertificatesDraft;
 use super::clients::Registered;
+use super::deny::DenyDraft;
 use super::issuers::{self, IssuerDraft};
 use super::key_files::KeyFiles;
+use super::signing::SigningDraft;
 use super::upstream::CredentialsDraft;
 use super::{
     AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Issuer, Limits, ListenUrl,
-    LogSettings, RouteSettings, TrustedProxies, UpstreamSettings, deny, proxies, routes, urls,
+    LogSettings, RouteSettings, TrustedProxies, UpstreamSettings, proxies, routes, urls,
 };
-use crate::bearer::Denials;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 /// A [`Snapshot`](super::Snapshot) without its keys, with the places that checks point at.
@@ -54,9 +55,9 @@ pub(super) struct Draft {
     pub(super) admin_url: AdminUrl,
     pub(super) admin_mark: Mark,
     pub(super) ready_requires_upstream: bool,
-    pub(super) deny: Denials,
     pub(super) trusted_proxies: TrustedProxies,
     pub(super) forward_auth: bool,
+    pub(super) deny: DenyDraft,
     pub(super) data_folder: PathBuf,
     pub(super) data_folder_mark: Mark,
     /// `None`: the cores granted.
@@ -66,7 +67,7 @@ pub(super) struct Draft {
 
 /// The token side without its keys.
 pub(super) struct TokenServerDraft {
-    pub(super) signing: Option<KeyFiles>,
+    pub(super) signing: SigningDraft,
     pub(super) registered: Registered,
     /// The object, for what is missing in it.
     pub(super) mark: Mark,
@@ -135,7 +136,7 @@ impl Draft {
                 .value,
             forward_auth: proxies::forward_auth(root, &trusted_proxies, reading),
             trusted_proxies,
-            deny: deny::read(&root.object(reading, "Deny"), reading),
+            deny: DenyDraft::read(&root.object(reading, "Deny"), reading),
             data_folder: reading.absolute(&data_folder),
             data_folder_mark: at("DataFolder"),
             workers: workers.map(|workers| workers.value),
@@ -154,7 +155,7 @@ impl TokenServerDraft {
     ) -> Option<Self> {
         let object = root.object(reading, "OpenIddictServerSettings");
         let draft = Self {
-            signing: KeyFiles::read(&object, reading),
+            signing: SigningDraft::read(&object, reading),
             registered: Registered::read(&object, in_code, reading),
             mark: object.mark(),
         };

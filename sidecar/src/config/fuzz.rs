@@ -21,9 +21,17 @@ pub fn file(data: &[u8]) {
     };
     let (document, mut reading) = Document::parse(text, "config.json", input);
     if let Some(document) = document {
-        let draft = Draft::read(&document.root(), &[], &mut reading);
+        let draft = Draft::read(&document.root(), &[], &[], &mut reading);
         document.check_names(Program::Both, &mut reading);
         checks::check(&draft, &mut reading);
     }
     let _ = reading.faults.render(false);
+}
+
+#[cfg(test)]
+#[test]
+fn seeds_are_judged() {
+    use crate::bearer::fuzz::seeds;
+
+    seeds("config").iter().for_each(|seed| file(seed));
 }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Dpop, Drain, Issuers, Limits,
-    ListenUrl, LogSettings, RouteSettings, TrustedProxies, UpstreamSettings,
+    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Deny, Dpop, Drain, Issuers,
+    Limits, ListenUrl, LogSettings, RouteSettings, TrustedProxies, UpstreamSettings,
 };
-use crate::keys::KeyRing;
+use crate::keys::{Algorithm, KeyRing, Rotation};
 use crate::listener::Certificate;
 
 /// Everything that a request is judged by, validated, immutable. A request takes it once and
@@ -66,7 +66,7 @@ pub struct Snapshot {
     /// `/readyz` follows the engine.
     pub ready_requires_upstream: bool,
     /// Tokens that are refused though nothing is wrong with them.
-    pub deny: Arc<crate::bearer::Denials>,
+    pub deny: Deny,
     /// Keys and the development certificate.
     pub data_folder: PathBuf,
     /// Runtimes; by default the cores granted.
@@ -79,6 +79,10 @@ pub struct Snapshot {
 pub struct TokenServer {
     /// Keys that sign and verify.
     pub keys: Arc<KeyRing>,
+    /// How the keys of the data folder are replaced.
+    pub(crate) rotation: Option<Rotation>,
+    /// Of keys that are made here; `None`: keys come from files.
+    pub(crate) makes: Option<Algorithm>,
     /// Who may ask for tokens.
     pub clients: Clients,
     /// How long a client assertion may live.

@@ -10,7 +10,7 @@ use http::{HeaderValue, Method};
 use super::canonical::Canonical;
 use super::serve::Asked;
 use super::{Admitted, CanonicalRequest, possession};
-use crate::bearer::{self, Judging, Leash, Principal, Scheme};
+use crate::bearer::{self, Judging, Principal, Scheme};
 use crate::body::{Arriving, RequestBody};
 use crate::config::{Access, RouteSettings};
 use crate::policy::{self, Source};
@@ -35,11 +35,8 @@ pub(super) fn admit(
     request_id: HeaderValue,
 ) -> Result<Admitted, Refusal> {
     let principal = judge(asked, &canonical, route)?;
-    let mut body =
+    let body =
         RequestBody::new(incoming, &asked.snapshot.limits).map_err(|_| Reason::BodyTooLarge)?;
-    if let (RequestBody::Stream(stream), Some(principal)) = (&mut body, &principal) {
-        stream.hold_by(Leash::new(&asked.worker.shared, principal));
-    }
     Ok(Admitted {
         request: CanonicalRequest {
             head: canonical.head,

@@ -91,3 +91,11 @@ fn holds(found: &Canonical) {
         assert!(!["connection", "host", "keep-alive", "te", "upgrade"].contains(&&*name));
     }
 }
+
+#[cfg(test)]
+#[test]
+fn seeds_are_judged() {
+    use crate::bearer::fuzz::seeds;
+
+    seeds("request").iter().for_each(|seed| request(seed));
+}

@@ -39,3 +39,14 @@ pub fn basic_credentials(data: &[u8]) {
     };
     let _ = basic(format!("Basic {encoded}").as_bytes());
 }
+
+#[cfg(test)]
+#[test]
+fn seeds_are_judged() {
+    use crate::bearer::fuzz::seeds;
+
+    seeds("form").iter().for_each(|seed| form(seed));
+    seeds("basic")
+        .iter()
+        .for_each(|seed| basic_credentials(seed));
+}

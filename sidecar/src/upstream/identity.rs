@@ -75,7 +75,7 @@ pub(super) fn of(
     let held = principal.signed.0.load();
     if let Some(made) = &*held
         && (made.begins..made.renew).contains(&now)
-        && *made.kid == *ring.active_kid()
+        && *made.kid == *ring.active_kid(now)
         && made.issuer == *issuer
         && made.settings == *settings
     {
@@ -89,7 +89,7 @@ pub(super) fn of(
             begins: now,
             renew: now + renewed_after(settings.lifetime),
             issuer: Arc::clone(issuer),
-            kid: ring.active_kid().into(),
+            kid: ring.active_kid(now).into(),
             settings: settings.clone(),
         })));
         value
@@ -127,7 +127,7 @@ fn make(
         token_iss: &principal.token.issuer,
     };
     let json = serde_json::to_vec(&claims).map_err(|_| keys::Error::Sign)?;
-    let token = server.keys.sign_as(TYPE, &json)?;
+    let token = server.keys.sign_as(TYPE, &json, now)?;
     let mut value = HeaderValue::try_from(token).map_err(|_| keys::Error::Sign)?;
     value.set_sensitive(true);
     Ok(value)
