@@ -25,6 +25,7 @@ mod issuers;
 mod issuers_under_load;
 mod life_cycle;
 mod limits;
+mod outbound;
 mod proxies;
 mod readme;
 mod reload;
