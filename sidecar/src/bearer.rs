@@ -17,6 +17,7 @@ pub(crate) mod jws;
 mod leash;
 mod proof;
 mod revocations;
+mod spoken;
 mod token68;
 mod validator;
 
@@ -44,7 +45,7 @@ use crate::Shared;
 use crate::admin::{ClientLabel, Metrics};
 use crate::config::{Client, IssuerSettings, Snapshot, TokenServer};
 use crate::keys::Algorithm;
-use crate::policy::{Caller, Operations};
+use crate::policy::{Caller, Operations, Speaks};
 use crate::refusal::Reason;
 use claims::Claims;
 use epoch::{Epoch, Stamp};
@@ -67,6 +68,8 @@ pub struct Principal {
     pub token: TokenId,
     /// What whoever presents it has to prove each time; `None`: a bearer token.
     pub binding: Option<Box<Binding>>,
+    /// For whom it may speak; `None`: for anybody.
+    pub speaks: Option<Box<Speaks>>,
     /// Header values for the engine, made once: client, subject, scopes.
     pub(crate) identity: [HeaderValue; 3],
     /// The same, signed, as it was last made.
@@ -145,7 +148,7 @@ impl Principal {
             (Grounds::Own { .. }, Origin::External(_))
             | (Grounds::External { .. }, Origin::Registered(_)) => false,
         };
-        same && judging.denied(self).is_none()
+        same && self.is_bound_as_in(snapshot) && judging.denied(self).is_none()
     }
 
     /// Whether an exchange that was admitted may go on: nobody took back what it was admitted by.
@@ -181,6 +184,7 @@ impl Principal {
             origin: Origin::Registered(client),
             subject: claims.subject,
             binding: claims.binding,
+            speaks: None,
             scopes: claims.scopes,
             token: TokenId {
                 issuer: Arc::clone(issuer),
@@ -311,12 +315,13 @@ fn validate_own(
         return Err(Reason::SignatureWrong);
     }
     let issuer = &snapshot.authority.issuer;
-    let claims = Claims::check(claims, issuer, &server.clients, now)?;
-    let ends = claims.expires.min(key.retires().unwrap_or(u64::MAX));
+    let checked = Claims::check(claims, issuer, &server.clients, now)?;
+    let ends = checked.expires.min(key.retires().unwrap_or(u64::MAX));
     let grounds = Grounds::Own {
         thumbprint: *verifying.thumbprint(),
     };
-    let principal = Principal::registered(claims, issuer, key.kid(), grounds, judging.metrics);
+    let principal = Principal::registered(checked, issuer, key.kid(), grounds, judging.metrics)
+        .bound_by(snapshot, claims);
     Ok(Validated {
         ends,
         principal: Arc::new(principal),

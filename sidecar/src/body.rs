@@ -9,12 +9,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use crate::bearer::Leash;
 use crate::config::Limits;
@@ -152,6 +152,103 @@ impl RequestBody {
             }
         }
         Ok(())
+    }
+
+    /// Reads to the end, where a rule has to see all of it: at most `limit` bytes, within `time`.
+    /// What was read is still to be sent on, as before.
+    ///
+    /// # Errors
+    /// [`Unread`]; of these only [`Unread::Broken`] leaves nothing to send on.
+    pub(crate) async fn whole(&mut self, limit: u64, time: Duration) -> Result<Bytes, Unread> {
+        let stream = match self {
+            Self::Empty => return Ok(Bytes::new()),
+            Self::Full(data) if data.len() as u64 > limit => return Err(Unread::Over),
+            Self::Full(data) => return Ok(data.clone()),
+            Self::Stream(stream) => stream,
+        };
+        if stream
+            .size_hint()
+            .exact()
+            .is_some_and(|length| length > limit)
+        {
+            return Err(Unread::Over);
+        }
+        let until = Instant::now() + time;
+        let mut read = Whole::default();
+        if let Some(first) = stream.first.take() {
+            read.add(first);
+        }
+        // What was read stands before what may still come, whatever ends this.
+        loop {
+            if read.len() > limit {
+                stream.first = Some(read.end());
+                return Err(Unread::Over);
+            }
+            // Cancel safe as far as it matters: dropped with the request.
+            let next = std::future::poll_fn(|cx| stream.poll_frame(cx));
+            match timeout_at(until, next).await {
+                Ok(Some(Ok(frame))) => read.add(frame.into_data().unwrap_or_default()),
+                Ok(Some(Err(fault))) => return Err(Unread::Broken(fault)),
+                Ok(None) => {
+                    let data = read.end();
+                    *self = if data.is_empty() {
+                        Self::Empty
+                    } else {
+                        Self::Full(data.clone())
+                    };
+                    return Ok(data);
+                }
+                Err(_) => {
+                    let data = read.end();
+                    stream.first = (!data.is_empty()).then_some(data);
+                    return Err(Unread::Late);
+                }
+            }
+        }
+    }
+}
+
+/// Why a body could not be read whole.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// It has more bytes than the rule may see.
+    Over,
+    /// It did not come in time.
+    Late,
+    /// It broke, or it breaks a limit of every body.
+    Broken(Fault),
+}
+
+/// Pieces on their way to one; a single piece is not copied.
+#[derive(Default)]
+struct Whole {
+    first: Bytes,
+    joined: BytesMut,
+}
+
+impl Whole {
+    fn add(&mut self, data: Bytes) {
+        if self.first.is_empty() && self.joined.is_empty() {
+            self.first = data;
+            return;
+        }
+        if self.joined.is_empty() {
+            self.joined
+                .extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.joined.extend_from_slice(&data);
+    }
+
+    fn len(&self) -> u64 {
+        (self.first.len() + self.joined.len()) as u64
+    }
+
+    fn end(self) -> Bytes {
+        if self.joined.is_empty() {
+            self.first
+        } else {
+            self.joined.freeze()
+        }
     }
 }
 

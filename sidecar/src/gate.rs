@@ -22,9 +22,12 @@ mod proxies;
 mod query;
 mod route;
 mod serve;
+mod spoken;
 mod trace;
 
 use std::sync::Arc;
+
+use http::Method;
 
 pub use pause::Pauses;
 pub use prepared::Prepared;
@@ -33,6 +36,17 @@ pub use serve::serve;
 use crate::bearer::Principal;
 use crate::body::RequestBody;
 use crate::config::Snapshot;
+
+/// The methods that a route without a list of its own takes.
+pub(crate) const METHODS: [Method; 7] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+];
 
 /// A request in the one form that is judged and forwarded.
 pub struct CanonicalRequest {

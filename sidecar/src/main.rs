@@ -39,8 +39,7 @@ fn main() -> ExitCode {
     let source = Source {
         file: Some(cli.source.config),
         overrides: cli.source.set,
-        clients: Vec::new(),
-        issuers: Vec::new(),
+        ..Source::default()
     };
     match cli.command.unwrap_or(Command::Run) {
         Command::Run => run(source),

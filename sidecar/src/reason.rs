@@ -281,6 +281,28 @@ reasons! {
         "the client may not call this operation";
     UserApiBlocked "user_api_blocked" 403 Forbidden InvalidRequest
         "the user operations are switched off";
+    IdentityNotAllowed "identity_not_allowed" 403 Forbidden InvalidRequest
+        "the client may not speak for an identity that the request names";
+    IdentityMissing "identity_missing" 403 Forbidden InvalidRequest
+        "the client has to name an identity that it may speak for";
+    TenantNotAllowed "tenant_not_allowed" 403 Forbidden InvalidRequest
+        "the client may not speak for a tenant that the request names";
+    TenantMissing "tenant_missing" 403 Forbidden InvalidRequest
+        "the client has to name a tenant that it may speak for";
+    BoundClaimMissing "bound_claim_missing" 403 Forbidden InvalidRequest
+        "the access token lacks the claim that says for whom the client speaks";
+    BoundParameterAmbiguous "bound_parameter_ambiguous" 403 Forbidden InvalidRequest
+        "a parameter that names an identity or tenant is spelled in a way that servers read differently";
+    BoundValueNotText "bound_value_not_text" 403 Forbidden InvalidRequest
+        "a parameter that names an identity or tenant is not one text";
+    BoundBodyUnsupported "bound_body_unsupported" 403 Forbidden InvalidRequest
+        "the body has to be JSON or a form, in UTF-8 and without Content-Encoding, for this client";
+    BoundBodyAmbiguous "bound_body_ambiguous" 403 Forbidden InvalidRequest
+        "the body is malformed or can be read in more than one way";
+    PolicyHookRefused "policy_hook_refused" 403 Forbidden InvalidRequest
+        "a rule of this server refuses the request";
+    PolicyHookPanicked "policy_hook_panicked" 500 InternalError ServerError
+        "a rule of this server failed";
 
     ClientRateExceeded "client_rate_exceeded" 429 RateLimited InvalidRequest
         "the client makes more requests than it may";

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use crate::config::{ClientCredential, Faults, Issuer, Loaded, Snapshot, Source};
+use crate::policy::PolicyHook;
 use crate::running::Running;
 use crate::server::StartError;
 use crate::signals::Signals;
@@ -71,6 +72,27 @@ impl Builder {
     #[must_use]
     pub fn register_client_credentials(mut self, client: ClientCredential) -> Self {
         self.source.clients.push(client);
+        self
+    }
+
+    /// Registers a rule in code. It is asked about every request that the configuration lets
+    /// through, and may refuse it; all registered rules have to agree. It runs on the thread that
+    /// serves, so it must not block; a panic in it refuses the request.
+    ///
+    /// ```
+    /// use sidecar::Sidecar;
+    /// use sidecar::policy::{Denial, HookRequest};
+    ///
+    /// let builder = Sidecar::builder().policy_hook(|request: &HookRequest<'_>| {
+    ///     if request.method == "DELETE" && request.path.starts_with("/orders/") {
+    ///         return Err(Denial::new("orders are not deleted from outside"));
+    ///     }
+    ///     Ok(())
+    /// });
+    /// ```
+    #[must_use]
+    pub fn policy_hook(mut self, hook: impl PolicyHook) -> Self {
+        self.source.hooks.add(hook);
         self
     }
 

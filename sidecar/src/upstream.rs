@@ -37,6 +37,8 @@ pub use token::TokenStore;
 pub(crate) use identity::Signed;
 pub(crate) use token::{SecretIn, TokenKeeper, TokenPlan};
 
+pub(crate) use outcome::of_client;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -136,7 +138,7 @@ impl Upstream {
             };
             let shown = match request.body.settle() {
                 Ok(()) => Shown::of(principal.as_deref(), &snapshot, now),
-                Err(fault) => Err(outcome::of_client(&fault)),
+                Err(fault) => Err(of_client(&fault)),
             };
             let answer = match shown {
                 Ok(shown) => {
@@ -181,10 +183,7 @@ impl Upstream {
                 "this sidecar was built without the engine",
             ));
         };
-        request
-            .body
-            .settle()
-            .map_err(|fault| outcome::of_client(&fault))?;
+        request.body.settle().map_err(|fault| of_client(&fault))?;
         let to_head = request.head.method == Method::HEAD;
         let harmless = is_read_only(&request) && matches!(request.body, RequestBody::Empty);
         let request = head::request(request, shown, settings, &pool.host, &self.memory);

@@ -8,6 +8,7 @@ mod edge;
 mod engine;
 mod issuers;
 mod outbound;
+mod policy;
 
 use crate::table::{Bare, Key, Keys, Kind, Owner};
 
@@ -124,6 +125,12 @@ pub static ROOT: Keys = Keys {
             Kind::List(&Kind::Object(&edge::ROUTE)),
             None,
             "What is forwarded. Without it: `/workflowapi`, for the scope `WorkflowApi`.",
+        ),
+        Key::new(
+            "Policy",
+            Kind::Object(&policy::POLICY),
+            None,
+            "Rules that are no client's and no route's.",
         ),
         Key::new(
             "WorkflowApi",

@@ -19,8 +19,7 @@ use crate::refusal::Reason;
 /// Status classes 1xx to 5xx.
 pub(crate) const CLASSES: usize = 5;
 
-/// More reasons than `Reason` has; one beyond is not counted.
-const REASONS_MAX: usize = 128;
+const REASONS: usize = Reason::ALL.len();
 
 /// Upper bounds of the latency buckets in microseconds: what a cache hit costs, what a network
 /// costs, what a fault costs.
@@ -90,7 +89,9 @@ pub struct Counters {
     /// By client; made when a client is first seen here.
     requests: Box<[OnceLock<Box<Requests>>]>,
     durations: Box<[OnceLock<Box<Histogram>>; ROUTES_MAX]>,
-    refusals: [AtomicU64; REASONS_MAX],
+    refusals: [AtomicU64; REASONS],
+    /// Passed in shadow mode.
+    would_refuse: [AtomicU64; REASONS],
     cache_hits: AtomicU64,
     cache_misses: AtomicU64,
     tokens: ByLabel<11>,
@@ -117,7 +118,8 @@ impl Counters {
         Self {
             requests: (0..CLIENTS_MAX).map(|_| OnceLock::new()).collect(),
             durations: Box::new([const { OnceLock::new() }; ROUTES_MAX]),
-            refusals: [const { AtomicU64::new(0) }; REASONS_MAX],
+            refusals: [const { AtomicU64::new(0) }; REASONS],
+            would_refuse: [const { AtomicU64::new(0) }; REASONS],
             cache_hits: AtomicU64::new(0),
             cache_misses: AtomicU64::new(0),
             tokens: ByLabel::new(),
@@ -165,6 +167,13 @@ impl Counters {
     /// A request was refused.
     pub fn refused(&self, reason: Reason) {
         if let Some(count) = self.refusals.get(reason as usize) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A request passed that is refused outside shadow mode.
+    pub fn would_refuse(&self, reason: Reason) {
+        if let Some(count) = self.would_refuse.get(reason as usize) {
             count.fetch_add(1, Relaxed);
         }
     }
@@ -261,6 +270,12 @@ impl Counters {
 
     pub(crate) fn refusals_for(&self, reason: Reason) -> u64 {
         self.refusals
+            .get(reason as usize)
+            .map_or(0, |count| count.load(Relaxed))
+    }
+
+    pub(crate) fn would_refuse_for(&self, reason: Reason) -> u64 {
+        self.would_refuse
             .get(reason as usize)
             .map_or(0, |count| count.load(Relaxed))
     }

@@ -114,6 +114,18 @@ fn refusals(writer: &mut Writer<'_>, workers: &[Counters]) -> fmt::Result {
         refused.push((vec![("reason", reason.code())], count));
     }
     writer.counters("refusals", "Requests refused by the sidecar", refused)?;
+    let mut passed = Vec::new();
+    for &reason in Reason::ALL {
+        let count: u64 = workers.iter().map(|w| w.would_refuse_for(reason)).sum();
+        if count > 0 {
+            passed.push((vec![("reason", reason.code())], count));
+        }
+    }
+    writer.counters(
+        "would_refuse",
+        "Requests that passed in shadow mode only",
+        passed,
+    )?;
     let panics = plain(workers).panics;
     writer.counter("panics", "Panics, each of which cost one request", panics)
 }

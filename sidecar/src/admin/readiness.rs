@@ -43,6 +43,7 @@ impl Readiness {
         let mut checks = vec![config(shared, &snapshot)];
         checks.extend(stages(shared, &snapshot));
         checks.push(deny(shared, &snapshot));
+        checks.extend(shadow(&snapshot));
         if verbose {
             checks.extend(issuers(&snapshot));
             checks.extend(
@@ -227,6 +228,20 @@ fn deny(shared: &Shared, snapshot: &Snapshot) -> Check {
         state,
         detail,
     }
+}
+
+/// What policy only reports, so that nobody forgets it.
+fn shadow(snapshot: &Snapshot) -> Option<Check> {
+    let routes = snapshot.routes.iter().filter(|route| route.shadow);
+    let routes: Vec<_> = routes.map(|route| route.pattern.as_str()).collect();
+    (!routes.is_empty()).then(|| Check {
+        name: "policy",
+        state: State::Told,
+        detail: format!(
+            "shadow mode: what it refuses is only counted on {}",
+            routes.join(", ")
+        ),
+    })
 }
 
 async fn upstream(snapshot: &Snapshot) -> Check {

@@ -72,7 +72,8 @@ pub(super) fn validate(
             return Err(Reason::IssuerKeysMissing);
         }
     };
-    let claims = Claims::check(claims, settings, judging.now)?;
+    let all_claims = claims;
+    let claims = Claims::check(all_claims, settings, judging.now)?;
     let ends = claims.expires.saturating_add(settings.clock_skew);
     let principal = Principal {
         signed: crate::upstream::Signed::default(),
@@ -92,13 +93,14 @@ pub(super) fn validate(
             expires: claims.expires,
         },
         binding: claims.binding,
+        speaks: None,
         grounds: Grounds::External {
             thumbprint,
             algorithm,
         },
     };
     Ok(Validated {
-        principal: Arc::new(principal),
+        principal: Arc::new(principal.bound_by(judging.snapshot, all_claims)),
         ends,
     })
 }
@@ -187,7 +189,7 @@ impl Claims {
 }
 
 /// What stands at `path`; a null is as good as nothing.
-fn find<'a>(claims: &'a Object, path: &ClaimPath) -> Option<&'a Value> {
+pub(super) fn find<'a>(claims: &'a Object, path: &ClaimPath) -> Option<&'a Value> {
     let mut object = claims;
     let mut names = path.names().peekable();
     while let Some(name) = names.next() {

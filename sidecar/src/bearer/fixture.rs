@@ -60,6 +60,7 @@ pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
         operations: Operations::parse(operations).unwrap(),
         audience: "WorkflowApi".into(),
         token_lifetime: Duration::from_secs(3600),
+        mandate: None,
         bound_tokens: BoundTokens::AsOffered,
         introspect: false,
         rate: None,
@@ -73,13 +74,7 @@ pub(crate) fn clients(clients: impl IntoIterator<Item = Client>) -> Clients {
 /// Clients `all` (`*` and `manage`) and `reader` (`read`), the route `/workflowapi`, and `/public`.
 pub(crate) fn snapshot() -> Snapshot {
     let registered = [client("all", &["*", "manage"]), client("reader", &["read"])];
-    let route = |prefix: &str, access| RouteSettings {
-        prefix: prefix.into(),
-        methods: Vec::new(),
-        access,
-        workflow_api: prefix == "/workflowapi",
-        rate: None,
-    };
+    let route = |prefix: &str, access| RouteSettings::below(prefix, access).unwrap();
     Snapshot {
         generation: 1,
         listen: Vec::new(),
@@ -103,6 +98,8 @@ pub(crate) fn snapshot() -> Snapshot {
             route("/workflowapi", Access::Scopes(vec!["WorkflowApi".into()])),
             route("/public", Access::Public),
         ],
+        policy: crate::config::PolicySettings::default(),
+        hooks: crate::policy::Hooks::default(),
         upstream: UpstreamSettings {
             endpoint: Endpoint::Embedded,
             connect_timeout: Duration::from_secs(2),

@@ -12,6 +12,7 @@ use super::{Access, Client, Endpoint, ListenUrl, RouteSettings};
 pub(super) fn check(draft: &Draft, reading: &mut Reading) {
     plain_http(draft, reading);
     exposure(draft, reading);
+    shadow(draft, reading);
     let certificate = draft.certificate.is_some();
     let tls_beyond = |url: &ListenUrl| url.tls && !url.is_loopback();
     if !certificate && draft.listen.iter().any(tls_beyond) {
@@ -198,6 +199,24 @@ fn exposure(draft: &Draft, reading: &mut Reading) {
     }
 }
 
+/// What is only reported is a way in.
+fn shadow(draft: &Draft, reading: &mut Reading) {
+    let beyond = draft.listen.iter().find(|url| !url.is_loopback());
+    let (Some(beyond), Some(route)) = (beyond, draft.routes.iter().find(|route| route.shadow))
+    else {
+        return;
+    };
+    let message = format!(
+        "what policy refuses on the route `{}` passes: it is in shadow mode",
+        route.pattern.as_str()
+    );
+    reading.faults.push(
+        Fault::warning(draft.policy_mark, message)
+            .label(format!("`{}` is reached from other machines", beyond.url))
+            .help("take `Shadow` out once `sidecar_would_refuse_total` stays at rest"),
+    );
+}
+
 fn plain_http(draft: &Draft, reading: &mut Reading) {
     let plain = draft
         .listen
@@ -254,7 +273,7 @@ fn someone_passes(
         );
     } else {
         for route in closed {
-            let message = format!("no client passes the route `{}`", route.prefix);
+            let message = format!("no client passes the route `{}`", route.pattern.as_str());
             reading.faults.push(
                 Fault::warning(token_server.mark, message)
                     .label("no client has its scopes and operations"),
@@ -267,6 +286,7 @@ fn passes(client: &Client, route: &RouteSettings) -> bool {
     let scopes = match &route.access {
         Access::Public => return true,
         Access::Scopes(needed) => needed.iter().all(|scope| client.scopes.contains(scope)),
+        Access::AnyScope(any) => any.iter().any(|scope| client.scopes.contains(scope)),
     };
     client.client_credentials && scopes && !(route.workflow_api && client.operations.is_empty())
 }

@@ -25,11 +25,11 @@ pub use means::Means;
 pub(crate) use means::OwnCertificate;
 #[cfg(test)]
 pub(crate) use means::TlsSubject;
-pub(super) use registered::Registered;
+pub(super) use registered::{Registered, operations};
 
 use super::Rate;
 use crate::keys::{Cost, Secret};
-use crate::policy::Operations;
+use crate::policy::{Mandate, Operations};
 
 /// The secret of the shipped `config.json`: known to everyone.
 const SAMPLE_SECRET: &str = "e3e3506c-1a2e-4e35-b6c6-2ecced416e07";
@@ -113,6 +113,8 @@ pub struct Client {
     pub token_lifetime: Duration,
     /// What its tokens have to be bound to.
     pub bound_tokens: BoundTokens,
+    /// For whom it may speak; `None`: for anybody.
+    pub mandate: Option<Arc<Mandate>>,
     /// It may introspect other clients' tokens.
     pub introspect: bool,
     /// Requests that it may make; `None`: as many as all may.

@@ -16,7 +16,8 @@ use super::signing::SigningDraft;
 use super::upstream::CredentialsDraft;
 use super::{
     AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Issuer, Limits, ListenUrl,
-    LogSettings, RouteSettings, TrustedProxies, UpstreamSettings, proxies, routes, urls,
+    LogSettings, PolicySettings, RouteSettings, TrustedProxies, UpstreamSettings, proxies, routes,
+    urls,
 };
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -37,6 +38,8 @@ pub(super) struct Draft {
     /// There are more, with faults.
     pub(super) issuers_faulty: bool,
     pub(super) routes: Vec<RouteSettings>,
+    pub(super) policy: PolicySettings,
+    pub(super) policy_mark: Mark,
     pub(super) upstream: UpstreamSettings,
     pub(super) upstream_mark: Mark,
     pub(super) upstream_credentials: Option<CredentialsDraft>,
@@ -92,6 +95,7 @@ impl Draft {
         let (upstream, upstream_mark, upstream_credentials) = UpstreamSettings::read(root, reading);
         let trusted_proxies = TrustedProxies::read(root, reading);
         let workflow_api = root.object(reading, "WorkflowApi");
+        let policy = PolicySettings::read(&root.object(reading, "Policy"), reading);
         let admin = root.object(reading, "Admin");
         let data_folder = root.text(reading, "DataFolder");
         let data_folder = data_folder.map_or("data".to_owned(), |text| text.value);
@@ -109,7 +113,9 @@ impl Draft {
             disabled_mark: at("DisableOpenIddictServer"),
             issuers,
             issuers_faulty,
-            routes: routes::read(root, reading),
+            routes: routes::read(root, policy.shadow, reading),
+            policy,
+            policy_mark: at("Policy"),
             #[cfg(feature = "embedded")]
             engine: (upstream.endpoint == super::Endpoint::Embedded)
                 .then(|| engine::config::EngineSettings::read(root, reading)),

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::{
     AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Deny, Dpop, Drain, Issuers,
-    Limits, ListenUrl, LogSettings, RouteSettings, TrustedProxies, UpstreamSettings,
+    Limits, ListenUrl, LogSettings, PolicySettings, RouteSettings, TrustedProxies,
+    UpstreamSettings,
 };
 use crate::keys::{Algorithm, KeyRing, Rotation};
 use crate::listener::Certificate;
+use crate::policy::Hooks;
 
 /// Everything that a request is judged by, validated, immutable. A request takes it once and
 /// lives and dies with it.
@@ -34,6 +36,10 @@ pub struct Snapshot {
     pub issuers: Issuers,
     /// What is forwarded; the longest prefix counts.
     pub routes: Vec<RouteSettings>,
+    /// Rules that are no client's and no route's.
+    pub policy: PolicySettings,
+    /// Rules in code.
+    pub hooks: Hooks,
     /// Where it is forwarded to.
     pub upstream: UpstreamSettings,
     /// The token that the sidecar shows there instead of the client's.

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
+use crate::policy::Hooks;
 
 /// Where the configuration comes from; the same at start and at every reload.
 #[derive(Clone, Default)]
@@ -29,6 +30,8 @@ pub struct Source {
     pub clients: Vec<ClientCredential>,
     /// Registered in code; they win over the file's of the same name.
     pub issuers: Vec<Issuer>,
+    /// Rules in code, which every snapshot carries.
+    pub hooks: Hooks,
 }
 
 impl std::fmt::Debug for Source {
@@ -39,6 +42,7 @@ impl std::fmt::Debug for Source {
             .field("overrides", &self.overrides.len())
             .field("clients", &self.clients)
             .field("issuers", &self.issuers)
+            .field("hooks", &self.hooks)
             .finish()
     }
 }
@@ -83,7 +87,7 @@ impl Source {
             if let Some(previous) = previous {
                 needs_restart = retain::retain(&mut draft, previous, reading);
             }
-            finish(draft, previous, reading)
+            finish(draft, previous, &self.hooks, reading)
         });
         let watched = reading.reading.watched().to_vec();
         let (errors, warnings) = reading.reading.faults.split_errors();
@@ -149,6 +153,7 @@ struct Found {
 fn finish(
     mut draft: Draft,
     previous: Option<&Snapshot>,
+    hooks: &Hooks,
     reading: &mut Reading,
 ) -> Option<Snapshot> {
     let certificate = draft.certificate.take();
@@ -195,6 +200,8 @@ fn finish(
         token_server,
         issuers,
         routes: draft.routes,
+        policy: draft.policy,
+        hooks: hooks.clone(),
         upstream: draft.upstream,
         upstream_token,
         #[cfg(feature = "embedded")]

@@ -439,7 +439,7 @@ fn broken_files_are_kept_out_and_say_why() {
         ),
         (
             format!("{BASE}{c} \"Routes\": [{{ \"Prefix\": \"/workflowapi/x\" }}]"),
-            "is one route",
+            "whose operations have several spellings",
         ),
         (
             format!("{BASE}{c} \"Routes\": [{{ \"Prefix\": \"/connect\" }}]"),

@@ -10,8 +10,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Uri};
 use workflow_api::Operation;
 
-use super::query::{Deciding, Found};
-use super::route::{Route, Table};
+use super::query::Deciding;
+use super::route::{Found, Route, Table};
 use super::{headers, host, path, query};
 use crate::refusal::Reason;
 
@@ -37,7 +37,7 @@ pub(super) fn canonical(mut head: Parts, table: &Table, tls: bool) -> Result<Can
         return Err(Reason::MethodRefused);
     }
     let host = host::take(&mut head.headers, &head.uri, tls)?;
-    let (target, route, operation) = target(&head.uri, table)?;
+    let (target, route, operation) = target(&head.uri, &head.method, table)?;
     let sent = std::mem::replace(&mut head.uri, target);
     let proof = headers::clean(&mut head.headers)?;
     Ok(Canonical {
@@ -51,7 +51,11 @@ pub(super) fn canonical(mut head: Parts, table: &Table, tls: bool) -> Result<Can
 }
 
 /// The target in origin form, its route, and the operation that it names.
-fn target(uri: &Uri, table: &Table) -> Result<(Uri, Route, Option<&'static Operation>), Reason> {
+fn target(
+    uri: &Uri,
+    method: &Method,
+    table: &Table,
+) -> Result<(Uri, Route, Option<&'static Operation>), Reason> {
     let target = uri.path_and_query().ok_or(Reason::TargetMalformed)?;
     let path = target.path();
     let judged = path::judge(path, table)?;
@@ -59,9 +63,16 @@ fn target(uri: &Uri, table: &Table) -> Result<(Uri, Route, Option<&'static Opera
     if let Some(query) = target.query() {
         query::characters(query)?;
     }
-    if table.is_workflow_api(judged.route) {
-        operation = named_operation(path, &judged, target.query())?;
-    }
+    let route = match judged.found {
+        None => Route::Unknown,
+        Some(Found::Own(route)) => route,
+        Some(Found::Pattern { group, .. }) => {
+            if table.is_workflow_api(group) {
+                operation = named_operation(path, &judged, target.query())?;
+            }
+            table.choose(group, method, operation)
+        }
+    };
     let rewritten = match judged.rewritten(path) {
         None => target.clone(),
         Some(mut rewritten) => {
@@ -72,7 +83,7 @@ fn target(uri: &Uri, table: &Table) -> Result<(Uri, Route, Option<&'static Opera
             PathAndQuery::try_from(rewritten).map_err(|_| Reason::TargetMalformed)?
         }
     };
-    Ok((Uri::from(rewritten), judged.route, operation))
+    Ok((Uri::from(rewritten), route, operation))
 }
 
 /// The operation by the path, else by the query; what both say must agree.
@@ -86,7 +97,7 @@ fn named_operation(
     let Some(query) = query else {
         return Ok(known);
     };
-    let mut found = Found::default();
+    let mut found = query::Found::default();
     if let Some(name) = of_path {
         found.add(Deciding::Operation, Cow::Borrowed(name.as_bytes()))?;
     }

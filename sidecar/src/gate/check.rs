@@ -7,7 +7,7 @@
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response};
 
-use super::admit::judge;
+use super::admit::{self, judge};
 use super::canonical::canonical;
 use super::prepared::Ready;
 use super::proxies;
@@ -43,6 +43,7 @@ pub(super) fn answer(
     ready: &Ready,
     head: &Parts,
     rest: &str,
+    request_id: &HeaderValue,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let peer = asked.connection.peer.ip();
     if !asked.snapshot.trusted_proxies.contains(peer) {
@@ -50,7 +51,7 @@ pub(super) fn answer(
     }
     let original = proxies::original(head, rest)?;
     let canonical = canonical(original, &ready.table, asked.connection.tls)?;
-    let Route::Forward(index) = canonical.route else {
+    let (Route::Forward(index) | Route::Closed(index)) = canonical.route else {
         return Err(Reason::RouteUnknown.into());
     };
     let route = asked
@@ -58,7 +59,12 @@ pub(super) fn answer(
         .routes
         .get(index)
         .ok_or(Reason::RouteUnknown)?;
-    let principal = judge(asked, &canonical, route)?;
+    let principal = judge(asked, &canonical, route, &ready.table, request_id)?;
+    if admit::speaks(principal.as_deref(), route).is_some() && !route.shadow {
+        // The proxy keeps the body, in which identities may stand.
+        return Err(Refusal::new(Reason::BoundBodyUnsupported)
+            .with_detail("a bound client, asked about by a proxy"));
+    }
     let mut response = Response::new(ResponseBody::Empty);
     if let Some(principal) = principal {
         for (name, value) in IDENTITY.into_iter().zip(&principal.identity) {

@@ -7,13 +7,7 @@ use super::route::{Route, Table};
 use crate::config::{Access, RouteSettings};
 
 fn table() -> Table {
-    let route = |prefix: &str| RouteSettings {
-        prefix: prefix.into(),
-        methods: Vec::new(),
-        access: Access::Public,
-        workflow_api: prefix == "/workflowapi",
-        rate: None,
-    };
+    let route = |prefix: &str| RouteSettings::below(prefix, Access::Public).expect("a prefix");
     let routes = [
         route("/workflowapi"),
         route("/orders"),

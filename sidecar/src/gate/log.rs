@@ -66,6 +66,30 @@ impl Line {
     }
 }
 
+/// A request that passes in shadow mode only.
+pub(super) struct Passed<'a> {
+    pub(super) settings: &'a LogSettings,
+    pub(super) peer: IpAddr,
+    pub(super) method: &'a Method,
+    pub(super) path: &'a str,
+    pub(super) request_id: &'a HeaderValue,
+    pub(super) refusal: &'a Refusal,
+}
+
+/// What would have been refused, as it is written when it is.
+pub(super) fn would_refuse(passed: &Passed<'_>) {
+    if passed.settings.access == AccessLog::Off {
+        return;
+    }
+    tracing::info!(
+        target: "access",
+        method = %passed.method, path = shortened(passed.path), peer = %passed.peer,
+        request_id = passed.request_id.to_str().unwrap_or_default(),
+        would_refuse = passed.refusal.reason.code(), detail = passed.refusal.detail.as_deref(),
+        "passed in shadow mode"
+    );
+}
+
 /// On a character's boundary.
 fn shortened(path: &str) -> &str {
     let mut end = path.len().min(PATH_MAX);

@@ -10,47 +10,69 @@ use std::ops::Range;
 
 use percent_encoding::percent_decode;
 
-use super::route::{Route, Table};
+use super::route::{Found, Table};
 use crate::refusal::Reason;
 
 /// A path that was judged. Ranges are of the path as sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Judged {
-    pub(super) route: Route,
+    /// `None`: nothing is there.
+    pub(super) found: Option<Found>,
     /// The operation, under the Workflow API.
     pub(super) operation: Option<Range<usize>>,
     /// The segment after the operation.
     pub(super) id: Option<Range<usize>>,
     /// What is forwarded: the path from here on,
-    pub(super) start: usize,
-    /// in lower case up to here,
-    pub(super) lower_to: usize,
-    /// and up to here at all.
-    pub(super) end: usize,
+    start: usize,
+    /// up to here,
+    end: usize,
+    /// those of its segments in lower case, the first lowest.
+    lower: u32,
 }
 
 impl Judged {
-    fn unrouted(route: Route, end: usize) -> Self {
+    fn as_sent(found: Option<Found>, end: usize) -> Self {
         Self {
-            route,
+            found,
             operation: None,
             id: None,
             start: 0,
-            lower_to: 0,
             end,
+            lower: 0,
         }
     }
 
     /// The path to forward, when it is not the path as sent.
     pub(super) fn rewritten(&self, path: &str) -> Option<String> {
-        let lower = &path[self.start..self.lower_to];
-        let whole = self.start == 0 && self.end == path.len();
-        if whole && !lower.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        let forwarded = &path[self.start..self.end];
+        let whole = forwarded.len() == path.len();
+        if whole
+            && !self.lowered(forwarded).any(|(lower, segment)| {
+                lower && segment.bytes().any(|byte| byte.is_ascii_uppercase())
+            })
+        {
             return None;
         }
-        let mut rewritten = lower.to_ascii_lowercase();
-        rewritten.push_str(&path[self.lower_to..self.end]);
+        let mut rewritten = String::with_capacity(forwarded.len());
+        for (lower, segment) in self.lowered(forwarded) {
+            rewritten.push('/');
+            if lower {
+                rewritten.extend(segment.chars().map(|letter| letter.to_ascii_lowercase()));
+            } else {
+                rewritten.push_str(segment);
+            }
+        }
         Some(rewritten)
+    }
+
+    /// Each segment, and whether it is forwarded in lower case.
+    fn lowered<'p>(&self, forwarded: &'p str) -> impl Iterator<Item = (bool, &'p str)> {
+        let lower = self.lower;
+        let segments = (0_u32..).zip(forwarded.split('/').skip(1));
+        segments.map(move |(place, segment)| {
+            let bit = 1_u32.checked_shl(place).unwrap_or(0);
+            (lower & bit != 0, segment)
+        })
     }
 }
 
@@ -67,25 +89,29 @@ pub(super) fn judge(path: &str, table: &Table) -> Result<Judged, Reason> {
     if encoded_from < first_end {
         return Err(Reason::PathEncodingForbidden);
     }
-    let Some((route, start, prefix_end)) = table.find(path).filter(|found| found.1 < path.len())
-    else {
-        return Ok(Judged::unrouted(Route::Unknown, path.len()));
-    };
-    let mut judged = Judged {
+    let found = table.find(path)?;
+    let mut judged = Judged::as_sent(found, path.len());
+    let Some(Found::Pattern {
+        group,
         start,
-        lower_to: prefix_end,
-        ..Judged::unrouted(route, path.len())
+        literals,
+    }) = found
+    else {
+        return Ok(judged);
     };
-    if table.is_workflow_api(route) && prefix_end < path.len() {
+    judged.start = start;
+    judged.lower = literals;
+    let prefix_end = segment_end(path, start + 1);
+    if table.is_workflow_api(group) && prefix_end < path.len() {
         let operation = prefix_end + 1..segment_end(path, prefix_end + 1);
-        judged.lower_to = operation.end;
+        if encoded_from < operation.end {
+            return Err(Reason::PathEncodingForbidden);
+        }
+        judged.lower |= 0b10;
         if operation.end < path.len() {
             judged.id = Some(operation.end + 1..segment_end(path, operation.end + 1));
         }
         judged.operation = Some(operation);
-    }
-    if encoded_from < judged.lower_to {
-        return Err(Reason::PathEncodingForbidden);
     }
     Ok(judged)
 }
@@ -94,10 +120,11 @@ pub(super) fn judge(path: &str, table: &Table) -> Result<Judged, Reason> {
 /// Anywhere else a slash at the end is an empty segment, which two servers could read differently.
 fn without_last_slash<'p>(path: &'p str, table: &Table) -> &'p str {
     path.strip_suffix('/')
-        .filter(|bare| {
-            table.find(bare).is_some_and(|(route, start, prefix_end)| {
-                start < prefix_end && prefix_end == bare.len() && table.is_workflow_api(route)
-            })
+        .filter(|bare| match table.find(bare) {
+            Ok(Some(Found::Pattern { group, start, .. })) => {
+                table.is_workflow_api(group) && segment_end(bare, start + 1) == bare.len()
+            }
+            Ok(Some(Found::Own(_)) | None) | Err(_) => false,
         })
         .unwrap_or(path)
 }

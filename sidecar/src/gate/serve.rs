@@ -15,7 +15,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 
-use super::admit::admit;
+use super::admit::{self, admit};
 use super::canonical::{Canonical, canonical};
 use super::cors::{self, Granted};
 use super::prepared::{Prepared, Ready};
@@ -145,7 +145,7 @@ async fn stages(
     {
         asked.route = RouteLabel::OTHER;
         let rest = rest.to_owned();
-        return check::answer(asked, ready, &head, &rest);
+        return check::answer(asked, ready, &head, &rest, request_id);
     }
     let canonical = canonical(head, &ready.table, asked.connection.tls).map_err(|reason| {
         let refusal = Refusal::new(reason);
@@ -189,9 +189,15 @@ async fn stages(
             // Boxed: rare, and every connection would have room for it.
             Box::pin(about_token(asked, ready, route, canonical, incoming)).await
         }
-        Route::Forward(index) => {
+        Route::Forward(index) | Route::Closed(index) => {
             let route = snapshot.routes.get(index).ok_or(Reason::RouteUnknown)?;
-            let admitted = admit(asked, canonical, incoming, route, request_id.clone())?;
+            let arriving = admit::Arrived {
+                canonical,
+                incoming,
+                table: &ready.table,
+                request_id,
+            };
+            let admitted = admit(asked, arriving, route).await?;
             // Boxed: hyper keeps room for the whole future in every connection, and this one is
             // 11 KiB that an idle connection would hold for nothing.
             Box::pin(asked.worker.upstream.forward(admitted, asked.worker)).await
@@ -255,8 +261,11 @@ fn label(asked: &Asked<'_>, route: Route) -> RouteLabel {
         Route::Token => RouteLabel::TOKEN,
         Route::Introspection => RouteLabel::INTROSPECT,
         Route::Revocation => RouteLabel::REVOKE,
-        Route::Forward(index) => match asked.snapshot.routes.get(index) {
-            Some(route) => asked.worker.shared.metrics.route_label(&route.prefix),
+        Route::Forward(index) | Route::Closed(index) => match asked.snapshot.routes.get(index) {
+            Some(route) => {
+                let pattern = route.pattern.as_str();
+                asked.worker.shared.metrics.route_label(pattern)
+            }
             None => RouteLabel::OTHER,
         },
         Route::Unknown => RouteLabel::OTHER,
@@ -297,5 +306,7 @@ fn unix_time() -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod tests;

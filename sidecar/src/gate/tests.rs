@@ -11,13 +11,7 @@ use crate::config::{Access, RouteSettings};
 use crate::refusal::Reason;
 
 fn table_with(base: &str, public: &str) -> Table {
-    let route = |prefix: &str| RouteSettings {
-        prefix: prefix.into(),
-        methods: Vec::new(),
-        access: Access::Public,
-        workflow_api: prefix == "/workflowapi",
-        rate: None,
-    };
+    let route = |prefix: &str| RouteSettings::below(prefix, Access::Public).expect("a prefix");
     Table::of(
         base,
         public,

@@ -3,7 +3,7 @@
 use workflow_api::{Group, OPERATIONS, Operation};
 
 /// A set of operations: a bit for each entry of the table, and one for all that is not in it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Operations {
     known: u64,
     /// `*` was named: operations outside the table pass too.
@@ -62,6 +62,11 @@ impl Operations {
             Some(operation) => self.known & bit(operation) != 0,
             None => self.unknown,
         }
+    }
+
+    /// Whether some operation is in both.
+    pub(crate) fn meets(self, other: Self) -> bool {
+        self.known & other.known != 0 || (self.unknown && other.unknown)
     }
 
     /// Whether nothing is allowed.

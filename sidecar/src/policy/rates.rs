@@ -31,6 +31,11 @@ impl Caller {
     }
 }
 
+/// Routes of one pattern are told apart by their methods and operations.
+fn route_key(route: &RouteSettings) -> u64 {
+    KEY.hash_one((route.pattern.as_str(), &route.methods, route.operations))
+}
+
 /// What a budget is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Of {
@@ -80,7 +85,7 @@ impl Rates {
         }
         let caller = principal.map_or_else(|| Caller::address(source), |one| one.caller);
         if let Some(rate) = route.rate {
-            let of = Of::Route(KEY.hash_one(&route.prefix));
+            let of = Of::Route(route_key(route));
             self.0
                 .take((caller, of), rate, now)
                 .map_err(|wait| Refusal::new(Reason::RouteRateExceeded).retry_after(wait))?;

@@ -89,7 +89,7 @@ pub(super) fn unfit(why: &Unfit) -> Refusal {
 }
 
 /// The client's body broke a rule while it was sent on.
-pub(super) fn of_client(fault: &Fault) -> Refusal {
+pub(crate) fn of_client(fault: &Fault) -> Refusal {
     let reason = match fault {
         Fault::TooLarge { .. } => Reason::BodyTooLarge,
         Fault::TooSlow { .. } => Reason::BodyTooSlow,

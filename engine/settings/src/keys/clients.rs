@@ -1,5 +1,6 @@
 //! Keys of the token side.
 
+use super::policy;
 use crate::table::{Bare, Key, Keys, Kind, Owner};
 
 const LIFETIME: Kind = Kind::Duration {
@@ -169,20 +170,8 @@ static CLIENT: Keys = Keys {
             Some("false"),
             "Whether the client may introspect other clients' tokens.",
         ),
-        Key::new(
-            "BindIdentity",
-            Kind::Anything,
-            None,
-            "Identities that the client may speak for.",
-        )
-        .later(),
-        Key::new(
-            "BindTenant",
-            Kind::Anything,
-            None,
-            "Tenants that the client may speak for.",
-        )
-        .later(),
+        policy::BIND_IDENTITY,
+        policy::BIND_TENANT,
         Key::new(
             "Rate",
             Kind::Rate,

@@ -98,7 +98,16 @@ pub(super) static ROUTE: Keys = Keys {
             "Prefix",
             Kind::Text,
             None,
-            "Required; whole path segments, matched without case.",
+            "Whole path segments, matched without case, and everything below. Required, unless \
+             `Path` is given.",
+        )
+        .public(),
+        Key::new(
+            "Path",
+            Kind::Text,
+            None,
+            "A template such as `/orders/{id}/items`: `{id}` is one segment, `{rest...}` at the \
+             end one or more.",
         )
         .public(),
         Key::new(
@@ -117,11 +126,32 @@ pub(super) static ROUTE: Keys = Keys {
         .later(),
         Key::new(
             "Scopes",
-            Kind::Either(&[Kind::Choice(&["Public"]), Kind::List(&Kind::Text)]),
+            Kind::Either(&[Kind::Choice(&["Public", "Token"]), Kind::List(&Kind::Text)]),
             Some("[\"WorkflowApi\"]"),
-            "Scopes that a token needs, all of them; or `\"Public\"`.",
+            "Scopes that a token needs, all of them; `\"Token\"`: any token; `\"Public\"`: none.",
         )
         .public(),
+        Key::new(
+            "AnyScope",
+            Kind::List(&Kind::Text),
+            None,
+            "Scopes of which a token needs one; instead of `Scopes`.",
+        )
+        .public(),
+        Key::new(
+            "Operations",
+            Kind::List(&Kind::Text),
+            None,
+            "Of the Workflow API: the operations that this route is for, as in a client's \
+             `Operations`. Without it: all that no other route names.",
+        )
+        .public(),
+        Key::new(
+            "Shadow",
+            Kind::Bool,
+            None,
+            "What policy refuses here is only counted and logged. Without it: as `Policy.Shadow`.",
+        ),
         Key::new(
             "Rate",
             Kind::Rate,

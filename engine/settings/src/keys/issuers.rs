@@ -1,5 +1,6 @@
 //! Keys of the issuers that are trusted besides our own.
 
+use super::policy;
 use crate::table::{Bare, Key, Keys, Kind, Owner};
 
 /// A path, or several.
@@ -112,6 +113,8 @@ pub(super) static ISSUER: Keys = Keys {
              `manage`, `*` (all but `manage`).",
         )
         .public(),
+        policy::BIND_IDENTITY,
+        policy::BIND_TENANT,
         Key::new(
             "ClaimMappings",
             Kind::Object(&MAPPINGS),

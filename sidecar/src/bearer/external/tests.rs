@@ -26,6 +26,7 @@ fn settings() -> IssuerSettings {
         required_scopes: Vec::new(),
         required_claims: Vec::new(),
         granted_scopes: Vec::new(),
+        mandate: None,
         operations: Operations::parse(&["*"]).unwrap(),
         mappings: ClaimMappings {
             client_id: paths(&["client_id", "azp", "appid", "cid"]),

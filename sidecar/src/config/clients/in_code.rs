@@ -11,7 +11,7 @@ use super::{
     BoundTokens, Client, LIFETIME, Means, SAMPLE_SECRET, WORKFLOW_API, is_credential, is_scope,
 };
 use crate::keys::Secret;
-use crate::policy::Operations;
+use crate::policy::{Mandate, Operations, Terms};
 
 /// A client registered in code, with the defaults of the file.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct ClientCredential {
     audience: String,
     token_lifetime: Option<Duration>,
     bound_tokens: BoundTokens,
+    bind_identity: Option<Terms>,
+    bind_tenant: Option<Terms>,
     introspect: bool,
     rate: Option<Rate>,
     empty_secret: bool,
@@ -41,6 +43,8 @@ impl ClientCredential {
             audience: WORKFLOW_API.to_owned(),
             token_lifetime: None,
             bound_tokens: BoundTokens::AsOffered,
+            bind_identity: None,
+            bind_tenant: None,
             introspect: false,
             rate: None,
             empty_secret: !is_credential(secret),
@@ -80,6 +84,20 @@ impl ClientCredential {
     #[must_use]
     pub fn bound_tokens(mut self, bound_tokens: BoundTokens) -> Self {
         self.bound_tokens = bound_tokens;
+        self
+    }
+
+    /// For which identities it may speak. Without it: for any.
+    #[must_use]
+    pub fn bind_identity(mut self, terms: Terms) -> Self {
+        self.bind_identity = Some(terms);
+        self
+    }
+
+    /// For which tenants it may speak. Without it: for any.
+    #[must_use]
+    pub fn bind_tenant(mut self, terms: Terms) -> Self {
+        self.bind_tenant = Some(terms);
         self
     }
 
@@ -123,6 +141,13 @@ impl ClientCredential {
         if !LIFETIME.contains(&token_lifetime) {
             fault("its token lifetime is not from 1 s to 24 h".to_owned());
         }
+        let mandate = Mandate::new(self.bind_identity.clone(), self.bind_tenant.clone());
+        if mandate
+            .as_ref()
+            .is_some_and(|mandate| mandate.cannot_fill())
+        {
+            fault("what is not named is to be filled in, but not with what".to_owned());
+        }
         Client {
             id: self.id.as_str().into(),
             secrets: self.secrets.clone(),
@@ -138,6 +163,7 @@ impl ClientCredential {
             audience: self.audience.as_str().into(),
             token_lifetime,
             bound_tokens: self.bound_tokens,
+            mandate,
             introspect: self.introspect,
             rate: self.rate,
         }

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use settings::{Fault, Mark, Object, Reading, Severity};
+use settings::{Fault, Mark, Object, Reading, Severity, Text};
 
 use super::secrets::secrets;
 use super::{
     AuthMethod, BoundTokens, Client, ClientCredential, Clients, Means, WORKFLOW_API, scopes,
 };
+use crate::config::mandate;
 use crate::policy::Operations;
 
 /// The only grant (RFC 6749 §4.4).
@@ -92,7 +93,8 @@ fn read_client(
     let (secrets, sample) = secrets(object, reading);
     let scope_texts = object.texts(reading, "Scopes").unwrap_or_default();
     let scopes = scopes(&scope_texts, reading);
-    let operations = operations(object, reading);
+    let operation_texts = object.texts(reading, "Operations").unwrap_or_default();
+    let operations = operations(&operation_texts, object, reading);
     let audience = object.text(reading, "Audience");
     let lifetime = object.optional_duration(reading, "TokenLifetime");
     let client_credentials = grants(object, reading);
@@ -103,6 +105,7 @@ fn read_client(
         Some("certificate") => BoundTokens::Certificate,
         Some(_) | None => BoundTokens::AsOffered,
     };
+    let mandate = mandate::read(object, mandate::Claims::Own, reading);
     let Some(id) = id else {
         if object.key_mark("ClientId").is_none() {
             let fault = Fault::error(object.mark(), "a client has no `ClientId`");
@@ -121,6 +124,7 @@ fn read_client(
         audience: audience.map_or(WORKFLOW_API.into(), |text| text.value.into()),
         token_lifetime: lifetime.map_or(default_lifetime, |lifetime| lifetime.value),
         bound_tokens,
+        mandate,
         introspect: object.bool(reading, "Introspect").value,
         rate: object.optional_rate(reading, "Rate").map(|rate| rate.value),
     };
@@ -130,8 +134,12 @@ fn read_client(
     Some((client, id.mark, sample))
 }
 
-fn operations(object: &Object<'_>, reading: &mut Reading) -> Operations {
-    let texts = object.texts(reading, "Operations").unwrap_or_default();
+/// A set of operations by the names of a list of `object`.
+pub(in crate::config) fn operations(
+    texts: &[Text],
+    object: &Object<'_>,
+    reading: &mut Reading,
+) -> Operations {
     let names: Vec<_> = texts.iter().map(|text| text.value.as_str()).collect();
     match Operations::parse(&names) {
         Ok(operations) => operations,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::RequiredValue;
 use super::written::{Asked, Raw, Written};
+use crate::policy::{Mandate, Terms};
 
 /// An issuer registered in code, with the defaults of the file.
 ///
@@ -50,6 +51,7 @@ impl Issuer {
             required_claims: Vec::new(),
             granted_scopes: Vec::new(),
             operations: written(["*"]),
+            mandate: Mandate::default(),
             client_id: written(["client_id", "azp", "appid", "cid"]),
             subject: written(["sub"]),
             scope: written(["scope", "scp"]),
@@ -139,6 +141,20 @@ impl Issuer {
     #[must_use]
     pub fn operations<S: AsRef<str>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.raw.operations = written(names);
+        self
+    }
+
+    /// For which identities its tokens may speak. Without it: for any.
+    #[must_use]
+    pub fn bind_identity(mut self, terms: Terms) -> Self {
+        self.raw.mandate.identity = Some(terms);
+        self
+    }
+
+    /// For which tenants its tokens may speak. Without it: for any.
+    #[must_use]
+    pub fn bind_tenant(mut self, terms: Terms) -> Self {
+        self.raw.mandate.tenant = Some(terms);
         self
     }
 

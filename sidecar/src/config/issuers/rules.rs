@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ClaimPath;
 use crate::keys::Algorithm;
-use crate::policy::Operations;
+use crate::policy::{Mandate, Operations};
 
 /// The rules for one issuer's tokens. Equality of two means: what one found good the other does.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct IssuerSettings {
     pub granted_scopes: Vec<Arc<str>>,
     /// What its tokens may call of the Workflow API.
     pub operations: Operations,
+    /// For whom its tokens may speak; `None`: for anybody.
+    pub mandate: Option<Arc<Mandate>>,
     /// Where a token says who calls.
     pub mappings: ClaimMappings,
     /// How far its clock may be from ours, in seconds.

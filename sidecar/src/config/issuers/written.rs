@@ -12,10 +12,10 @@ use super::{
     ClaimMappings, ClaimPath, IssuerDraft, IssuerSettings, KeysDraft, RequiredClaim, RequiredValue,
     Way,
 };
-use crate::config::clients;
+use crate::config::{clients, mandate};
 use crate::fetch::{FetchFrom, Source, SourceFault};
 use crate::keys::Algorithm;
-use crate::policy::Operations;
+use crate::policy::{Mandate, Operations};
 
 /// A string and where it stands; `None`: in code.
 #[derive(Clone)]
@@ -65,6 +65,7 @@ pub(super) struct Raw {
     pub(super) required_claims: Vec<(Written, RequiredValue)>,
     pub(super) granted_scopes: Vec<Written>,
     pub(super) operations: Vec<Written>,
+    pub(super) mandate: Mandate,
     pub(super) client_id: Vec<Written>,
     pub(super) subject: Vec<Written>,
     pub(super) scope: Vec<Written>,
@@ -135,6 +136,8 @@ impl Raw {
             required_claims: claims.into_iter().map(required).collect(),
             granted_scopes: texts(reading, "GrantedScopes"),
             operations: texts(reading, "Operations"),
+            mandate: mandate::read(object, mandate::Claims::Any, reading)
+                .map_or_else(Mandate::default, Arc::unwrap_or_clone),
             client_id: one_or_several(&mappings, "ClientId", reading).unwrap_or_default(),
             subject: one_or_several(&mappings, "Subject", reading).unwrap_or_default(),
             scope: one_or_several(&mappings, "Scope", reading).unwrap_or_default(),
@@ -196,6 +199,7 @@ impl Raw {
                 .collect(),
             granted_scopes: at.scopes(&self.granted_scopes, reading),
             operations: at.operations(&self.operations, reading),
+            mandate: at.mandate(self.mandate, reading),
             mappings: ClaimMappings {
                 client_id: at.paths(&self.client_id, reading),
                 subject: at.paths(&self.subject, reading),
@@ -383,6 +387,15 @@ impl At {
             self.fault(mark, &unknown.to_string(), &label, reading);
             Operations::NONE
         })
+    }
+
+    /// What the file says was judged when it was read.
+    fn mandate(&self, mandate: Mandate, reading: &mut Reading) -> Option<Arc<Mandate>> {
+        if self.mark.is_none() && mandate.cannot_fill() {
+            let what = "what is not named is to be filled in, but not with what";
+            self.fault(None, what, "", reading);
+        }
+        Mandate::new(mandate.identity, mandate.tenant)
     }
 
     fn paths(&self, written: &[Written], reading: &mut Reading) -> Vec<ClaimPath> {
