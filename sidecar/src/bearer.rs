@@ -267,7 +267,9 @@ pub(crate) fn validate(token: &[u8], judging: &Judging<'_>) -> Result<Validated,
     {
         validate_own(&jws, &claims, server, judging)?
     } else {
-        let trusted = snapshot.issuers.find(issuer).ok_or(Reason::IssuerWrong)?;
+        let trusted = snapshot.issuers.find(issuer);
+        let trusted = trusted.filter(|trusted| trusted.settings.access_tokens);
+        let trusted = trusted.ok_or(Reason::IssuerWrong)?;
         external::validate(&jws, &claims, trusted, judging)?
     };
     match judging.denied(&validated.principal) {

@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Token(Token),
     /// Prints the hash of a secret that is read from standard input, for `ClientSecrets[].Hash`.
     HashSecret(HashSecret),
+    /// Shows the keys that sign tokens, or adds the next one.
+    Keys(Keys),
     /// Asks the admin listener whether it is ready; exit code 1 if not.
     Health(Health),
     /// Waits until the sidecar is ready.
@@ -67,6 +69,25 @@ pub(crate) struct Token {
     /// Certificates to trust, in PEM; without it the configuration's own and the system's.
     #[arg(long, value_name = "FILE")]
     pub(crate) cacert: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Lists them: id, algorithm, where each is in its life. Nothing private is shown.
+    List,
+    /// Adds the next key to the data folder; a running sidecar notices.
+    Rotate {
+        /// It signs at once. Whoever has cached the key set refuses its tokens until the cache is
+        /// over; meant for a key that is no longer secret.
+        #[arg(long)]
+        now: bool,
+    },
 }
 
 #[derive(Args, Debug)]

@@ -25,6 +25,7 @@ mod proxies;
 mod report;
 mod retain;
 mod routes;
+mod signing;
 mod snapshot;
 mod source;
 mod upstream;
@@ -49,7 +50,7 @@ pub use issuers::{
     ClaimMappings, ClaimPath, Issuer, IssuerSettings, Issuers, PathFault, RequiredClaim,
     RequiredValue, TrustedIssuer,
 };
-pub use key_files::{CertificateSource, SigningSource};
+pub use key_files::{CertificateSource, SigningFile, SigningSource};
 pub use live::{Live, ReloadStatus};
 pub use policy::PolicySettings;
 pub use proxies::TrustedProxies;

@@ -13,7 +13,9 @@ mod material;
 mod public;
 mod retired;
 mod ring;
+mod rotation;
 mod secret;
+mod signer;
 mod subject;
 mod verifying;
 
@@ -22,13 +24,15 @@ use std::path::{Path, PathBuf};
 pub use algorithm::Algorithm;
 pub use jwks::Document;
 pub use material::Material;
-pub use ring::KeyRing;
+pub use ring::{KeyRing, State};
+pub use rotation::{RotateError, rotate};
 pub use secret::{HashAlgorithm, HashFault, Secret, hash_secret};
 pub use subject::{DistinguishedName, NameFault};
 
 pub(crate) use der::not_after;
 pub(crate) use generated::{make_folder, write_over};
 pub(crate) use public::{DOCUMENT_BYTES_MAX, DocumentFault, PublicKeys, is_private, public_jwk};
+pub(crate) use rotation::{MARKER, Rotation};
 pub(crate) use secret::{Cost, Keyed, Presented};
 pub(crate) use subject::{Identity, sha256};
 pub(crate) use verifying::{Unfit, VerifyingKey, thumbprint};
@@ -82,7 +86,9 @@ pub enum Error {
     TooShort { path: PathBuf, bits: u32 },
     #[error("RSA key in `{path}` has {bits} bits; at most 8192 are supported")]
     TooLong { path: PathBuf, bits: u32 },
-    #[error("`{path}` holds an {found} key; tokens are signed with RSA, so an RSA key is needed")]
+    #[error("`{path}` holds an EC key of another curve than P-256, which alone signs tokens")]
+    Curve { path: PathBuf },
+    #[error("`{path}` holds an {found} key; tokens are signed with RSA, P-256 or Ed25519 keys")]
     WrongType { path: PathBuf, found: &'static str },
     #[error(
         "private key in `{path}` ({found}) cannot be used: it is damaged or of an unknown kind"
@@ -97,7 +103,7 @@ pub enum Error {
         certificate_file: PathBuf,
         key_file: PathBuf,
     },
-    #[error("cannot make an RSA key")]
+    #[error("cannot make a key")]
     Generate,
     #[error("signing failed")]
     Sign,

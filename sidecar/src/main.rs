@@ -12,14 +12,16 @@ mod trust;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use sidecar::config::{self, Source};
-use sidecar::keys::{self, HashAlgorithm};
+use sidecar::keys::{self, HashAlgorithm, State};
 use sidecar::{BuildError, Sidecar, Signals, logging};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-use cli::{Check, Cli, Command, Health, Token, Wait};
+use cli::{Check, Cli, Command, Health, KeysCommand, Token, Wait};
 use local::Local;
 
 /// The command line or the configuration is not good.
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Schema => print(&config::schema()),
         Command::Token(token) => self::token(&source, &token),
         Command::HashSecret(asked) => hash_secret(asked.algorithm),
+        Command::Keys(asked) => keys_command(&source, &asked.command),
         Command::Health(health) => self::health(&source, &health),
         Command::Wait(wait) => self::wait(&source, &wait),
     }
@@ -121,6 +124,53 @@ fn token(source: &Source, token: &Token) -> ExitCode {
         Ok(token) => print(&token),
         Err(error) => fail(&error),
     }
+}
+
+/// Reads the configuration as a start would; the keys of a first start are made.
+fn keys_command(source: &Source, asked: &KeysCommand) -> ExitCode {
+    let snapshot = match source.load(None).outcome {
+        Ok(snapshot) => snapshot,
+        Err(faults) => {
+            tell(&faults.render(io::stderr().is_terminal()));
+            return EXIT_CONFIG.into();
+        }
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |since| since.as_secs());
+    match asked {
+        KeysCommand::List => match &snapshot.token_server {
+            Some(server) => {
+                let lines = server
+                    .keys
+                    .states(now)
+                    .into_iter()
+                    .map(|(kid, algorithm, state)| {
+                        let state = match state {
+                            State::Next(from) => format!("next     signs from {}", shown(from)),
+                            State::Active(0) => "active".to_owned(),
+                            State::Active(from) => format!("active   since {}", shown(from)),
+                            State::Retired(until) => format!("retired  until {}", shown(until)),
+                        };
+                        format!("{kid}  {:<5}  {state}\n", algorithm.name())
+                    });
+                print(&lines.collect::<String>())
+            }
+            None => fail(&keys::RotateError::Off),
+        },
+        KeysCommand::Rotate { now: at_once } => match keys::rotate(&snapshot, *at_once, now) {
+            Ok(from) => print(&format!("the next key signs from {}\n", shown(from))),
+            Err(error) => fail(&error),
+        },
+    }
+}
+
+/// RFC 3339.
+fn shown(seconds: u64) -> String {
+    i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_else(|| "the end of time".to_owned())
 }
 
 /// The secret is all that standard input holds, but for a line end after it.

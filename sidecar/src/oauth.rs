@@ -11,6 +11,7 @@ mod binder;
 mod certificate;
 mod client_auth;
 mod discovery;
+mod federated;
 mod form;
 mod introspection;
 mod last_used;

@@ -341,6 +341,8 @@ reasons! {
         "the client assertion is not a JWT of the expected form";
     AssertionKeyUnknown "assertion_key_unknown" 401 Unauthorized InvalidAssertion
         "the client assertion is of an unknown client, or signed with an unknown key";
+    AssertionIssuerUnknown "assertion_issuer_unknown" 401 Unauthorized InvalidAssertion
+        "the client assertion is from an issuer that no client relies on";
     AssertionSignatureWrong "assertion_signature_wrong" 401 Unauthorized InvalidAssertion
         "the client assertion's signature is wrong";
     AssertionClaimsWrong "assertion_claims_wrong" 401 Unauthorized InvalidAssertion
@@ -353,6 +355,8 @@ reasons! {
         "the client assertion is good for longer than is allowed";
     AssertionReplayed "assertion_replayed" 401 Unauthorized InvalidAssertion
         "the client assertion was used before";
+    ClientKeysMissing "client_keys_missing" 503 UpstreamUnavailable TemporarilyUnavailable
+        "the keys that the client assertion is checked with could not be fetched yet";
     AssertionsTooMany "assertions_too_many" 429 RateLimited TemporarilyUnavailable
         "too many client assertions of this client have to be remembered";
     ClientCertificateWrong "client_certificate_wrong" 401 Unauthorized InvalidAssertion
@@ -471,7 +475,7 @@ impl Reason {
             | Self::SecretChecksBusy
             | Self::Draining => Some(1),
             // The issuer is asked again within ten seconds when somebody waits for it.
-            Self::IssuerKeysMissing => Some(5),
+            Self::IssuerKeysMissing | Self::ClientKeysMissing => Some(5),
             other => (other.name() == ErrorName::RateLimited).then_some(1),
         }
     }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
@@ -210,6 +211,7 @@ impl Standing {
         let apply = move |next| ask_to_apply(&apply, next);
         let live = shared.live.clone();
         let reloader = Reloader::start(source, live, watched, &warnings, apply)?;
+        tokio::spawn(replace_keys(Arc::clone(&shared), reloader.trigger()));
         shared.health.enter(Stage::Ready);
         let ready = Ready {
             admin,
@@ -268,6 +270,34 @@ impl Standing {
         self.server.apply(next).await?;
         logging::apply(&log);
         Ok(())
+    }
+}
+
+/// How often the age of the signing key is looked at.
+const KEYS_LOOK: Duration = Duration::from_secs(10);
+
+/// Makes the next signing key when it is time, and has it read. Ends with the runtime.
+async fn replace_keys(shared: Arc<Shared>, trigger: Trigger) {
+    loop {
+        let snapshot = shared.live.snapshot();
+        let rotation = snapshot.token_server.as_ref().and_then(|one| one.rotation);
+        if let Some(rotation) = rotation {
+            let folder = snapshot.data_folder.clone();
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let now = now.map_or(0, |since| since.as_secs());
+            let tended = tokio::task::spawn_blocking(move || rotation.tend(&folder, now)).await;
+            match tended {
+                Ok(Ok(true)) => {
+                    tracing::info!("the next signing key is made");
+                    trigger.reload_now();
+                }
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => tracing::error!(%error, "the next signing key cannot be made"),
+                Err(_) => return,
+            }
+        }
+        drop(snapshot);
+        tokio::time::sleep(KEYS_LOOK).await;
     }
 }
 

@@ -21,6 +21,7 @@ mod outcome;
 mod pool;
 mod retry;
 mod socket;
+pub(crate) mod source;
 mod wire;
 
 #[cfg(test)]

@@ -189,12 +189,18 @@ impl SigningKey {
 
     /// A token of these claims; `header` changes what the header is otherwise.
     pub fn token(&self, header: &Value, claims: &Value) -> String {
+        let token = self.sign(header, claims);
+        secrets::register_token(&token);
+        token
+    }
+
+    /// The same for thousands of tokens: none is looked for in what programs write, which would
+    /// take longer than all else.
+    pub fn sign(&self, header: &Value, claims: &Value) -> String {
         let usual = json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": self.kid });
         let header = encode(&with(&usual, header).to_string());
         let signed = format!("{header}.{}", encode(&claims.to_string()));
         let signature = self.pair.sign(signed.as_bytes());
-        let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
-        secrets::register_token(&token);
-        token
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 }

@@ -6,17 +6,21 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{
-    CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize,
 };
 use rustls_pki_types::CertificateDer;
+use serde_json::{Value, json};
 
 use crate::components;
 
 /// A private key and the certificate over it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Material {
     /// PEM.
     pub certificate: String,
@@ -46,6 +50,33 @@ impl Material {
         Self::over(&key.expect("a P-256 key"), name)
     }
 
+    /// A TLS certificate with that common name, and the one of the authority that issued it, PEM.
+    pub fn issued(name: &str) -> (Self, String) {
+        let pair = || KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a P-256 key");
+        let (authority_key, key) = (pair(), pair());
+        let named = |name: &str| {
+            let mut params = CertificateParams::default();
+            params.distinguished_name = DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params
+        };
+        let mut authority = named("authority");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = authority
+            .self_signed(&authority_key)
+            .expect("a certificate");
+        let issuer = Issuer::new(authority, authority_key);
+        let certificate = named(name).signed_by(&key, &issuer);
+        let certificate = certificate.expect("a certificate");
+        let own = Self {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+            key_der: key.serialize_der(),
+            certificate_der: certificate.der().clone(),
+        };
+        (own, root.pem())
+    }
+
     /// A TLS certificate for these hosts.
     pub fn tls_for(name: &str, hosts: &[&str]) -> Self {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256);
@@ -67,6 +98,21 @@ impl Material {
             key_der: key.serialize_der(),
             certificate_der: certificate.der().clone(),
         }
+    }
+
+    /// The public half of the key.
+    pub fn jwk(&self) -> Value {
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        if let Ok(pair) = RsaKeyPair::from_pkcs8(&self.key_der) {
+            // RFC 8017 §A.1.1, of 2048 bits with the exponent 65537: both lie where they always do.
+            let public = pair.public_key().as_ref();
+            let (n, e) = (&public[9..265], &public[267..270]);
+            return json!({ "kty": "RSA", "n": encode(n), "e": encode(e) });
+        }
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &self.key_der);
+        let pair = pair.expect("a P-256 key");
+        let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+        json!({ "kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y) })
     }
 
     /// The certificate, to trust.

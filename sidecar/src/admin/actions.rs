@@ -1,6 +1,6 @@
-//! What an administrator may do: look at the deny list, and change it.
+//! What an administrator may do: look at the deny list and change it, see who uses what.
 //!
-//! In: a request at `/deny` that came through the socket under the data folder, or carries a token
+//! In: a request at `/deny` or `/clients` that came through the socket under the data folder, or carries a token
 //! with the scope `WorkflowAdmin`. Out: JSON. To anybody else the path is not there.
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -76,6 +76,25 @@ pub(super) async fn answer(
             response(StatusCode::SERVICE_UNAVAILABLE, &told)
         }
     })
+}
+
+/// When each client and each of its secrets last authenticated. `None` as for [`answer`].
+pub(super) fn clients(
+    shared: &std::sync::Arc<Shared>,
+    door: Door,
+    request: &Request<Incoming>,
+) -> Option<Response<Full<Bytes>>> {
+    if !may_act(shared, door, request.headers()) {
+        return None;
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let told = json!({ "error": "GET" });
+        return Some(response(StatusCode::METHOD_NOT_ALLOWED, &told));
+    }
+    let snapshot = shared.live.snapshot();
+    let server = snapshot.token_server.as_ref()?;
+    let told = shared.last_used.told(&server.clients);
+    Some(response(StatusCode::OK, &told))
 }
 
 fn may_act(shared: &std::sync::Arc<Shared>, door: Door, headers: &HeaderMap) -> bool {

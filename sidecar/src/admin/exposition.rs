@@ -164,11 +164,11 @@ fn issuers(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
         return Ok(());
     }
     let mut keys = Vec::new();
-    let mut fetched = Vec::new();
+    let mut times = Vec::new();
     for (name, standing) in &issuers {
         keys.push((vec![("issuer", *name)], standing.keys as u64));
         if let Some(at) = standing.fetched {
-            fetched.push((vec![("issuer", *name)], unix_seconds(at)));
+            times.push((vec![("issuer", *name)], unix_seconds(at)));
         }
     }
     writer.gauges("issuer_keys", "Keys held of an external issuer", None, keys)?;
@@ -176,7 +176,7 @@ fn issuers(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
         "issuer_keys_fetched_timestamp",
         "When an external issuer's keys were last fetched well",
         Some(&Unit::Seconds),
-        fetched,
+        times,
     )?;
     let mut fetches = Vec::new();
     for (name, standing) in &issuers {

@@ -142,6 +142,9 @@ async fn answer(
             let acted = actions::answer(shared, door, request).await;
             acted.unwrap_or_else(not_here)
         }
+        Ok(()) if request.uri().path() == "/clients" => {
+            actions::clients(shared, door, &request).unwrap_or_else(not_here)
+        }
         Ok(()) if !matches!(*request.method(), Method::GET | Method::HEAD) => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n");
             let allowed = HeaderValue::from_static("GET, HEAD");

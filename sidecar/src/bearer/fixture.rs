@@ -17,7 +17,7 @@ use crate::config::{
     CorsOrigins, Dpop, Drain, Endpoint, Issuers, Limits, LogSettings, Means, Rate, RouteSettings,
     SigningSource, Snapshot, TokenServer, UpstreamSettings,
 };
-use crate::keys::{KeyRing, Material, Secret};
+use crate::keys::{Algorithm, KeyRing, Material, Secret};
 use crate::policy::Operations;
 
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -43,7 +43,10 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
 /// A ring with a key of its own.
 pub(crate) fn ring(folder: &std::path::Path) -> KeyRing {
     let hour = Duration::from_secs(3600);
-    KeyRing::load(&SigningSource::Generated, folder, None, hour).unwrap()
+    let source = SigningSource::Generated {
+        algorithm: Algorithm::RS256,
+    };
+    KeyRing::load(&source, folder, None, hour).unwrap()
 }
 
 pub(crate) fn client(id: &str, operations: &[&str]) -> Client {
@@ -85,6 +88,8 @@ pub(crate) fn snapshot() -> Snapshot {
         dpop: Dpop::default(),
         token_server: Some(TokenServer {
             keys: Arc::clone(&KEYS.ring),
+            rotation: None,
+            makes: None,
             clients: clients(registered),
             assertion_lifetime: Duration::from_secs(3600),
         }),
@@ -176,7 +181,7 @@ pub(super) fn judging(snapshot: &Snapshot, now: u64) -> Judging<'_> {
 }
 
 pub(crate) fn kid() -> &'static str {
-    KEYS.ring.active_kid()
+    KEYS.ring.active_kid(NOW)
 }
 
 pub(crate) fn good_header() -> Value {

@@ -68,7 +68,7 @@ pub fn credentials(data: &[u8]) {
 /// checked by another JSON reader.
 pub fn claims(data: &[u8]) {
     let server = WORLD.snapshot.token_server.as_ref().expect("it is on");
-    let token = server.keys.sign(data).expect("a signature");
+    let token = server.keys.sign(data, NOW).expect("a signature");
     let Ok(validated) = validate(token.as_bytes(), &judging()) else {
         return;
     };

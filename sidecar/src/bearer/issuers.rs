@@ -182,14 +182,18 @@ impl KeyStore {
     fn took(&self, answer: Result<ask::Answer, KeysFault>, changes: &Changes) -> Option<Duration> {
         match answer {
             Ok(ask::Answer { fresh, life }) => {
+                self.succeeded.fetch_add(1, Ordering::Relaxed);
+                // Before the keys are seen: who sees them sees since when they are there.
+                let failed = {
+                    let mut state = self.state.lock();
+                    state.fetched = Some(SystemTime::now());
+                    state.fault.take().is_some()
+                };
                 if let Some(held) = fresh {
                     self.publish(held, changes);
                 }
                 self.keep();
-                self.succeeded.fetch_add(1, Ordering::Relaxed);
-                let mut state = self.state.lock();
-                state.fetched = Some(SystemTime::now());
-                if state.fault.take().is_some() {
+                if failed {
                     tracing::info!(issuer = %self.plan.issuer, "the issuer's keys are fetched again");
                 }
                 Some(life)
@@ -241,7 +245,7 @@ impl KeyStore {
 
     fn publish(&self, next: Held, changes: &Changes) {
         let before = self.held.load_full();
-        let changed = before
+        let is_new = before
             .as_ref()
             .is_none_or(|before| !before.keys.same_as(&next.keys));
         let issuer = &*self.plan.issuer;
@@ -258,7 +262,7 @@ impl KeyStore {
         }
         let keys = next.keys.len();
         self.held.store(Some(Arc::new(next)));
-        if changed {
+        if is_new {
             changes.happened();
             tracing::info!(issuer, keys, "the issuer's keys are in force");
         }

@@ -299,7 +299,9 @@ fn signature_is_of_this_key_over_this_token() {
     // A key of somebody else, with our kid.
     let folder = tempfile::tempdir().unwrap();
     let theirs = fixture::ring(folder.path());
-    let forged = theirs.sign(good_claims().to_string().as_bytes()).unwrap();
+    let forged = theirs
+        .sign(good_claims().to_string().as_bytes(), NOW)
+        .unwrap();
     assert_eq!(fault(&forged), Some(Reason::KeyUnknown));
 }
 
@@ -330,7 +332,9 @@ fn without_a_token_side_nobody_is_trusted() {
 fn our_own_tokens_are_good() {
     let snapshot = snapshot();
     let keys = &snapshot.token_server.as_ref().unwrap().keys;
-    let token = keys.sign(good_claims().to_string().as_bytes()).unwrap();
+    let token = keys
+        .sign(good_claims().to_string().as_bytes(), NOW)
+        .unwrap();
     judged(&token, &snapshot, NOW).unwrap();
 }
 

@@ -5,6 +5,7 @@
 use settings::{Fault, Reading};
 
 use super::draft::{Draft, TokenServerDraft};
+use super::issuers::IssuerDraft;
 use super::{Access, Client, ListenUrl, RouteSettings};
 
 /// Checks `draft` as it stands in the file.
@@ -24,10 +25,11 @@ pub(super) fn check(draft: &Draft, reading: &mut Reading) {
             .help("name a certificate in `CertificateFile`"),
         );
     }
-    if let (Some(url), Some(TokenServerDraft { signing: None, .. })) = (
+    if let (Some(url), Some(TokenServerDraft { signing, .. })) = (
         draft.listen.iter().find(|url| !url.is_loopback()),
         &draft.token_server,
-    ) {
+    ) && signing.is_generated()
+    {
         reading.faults.push(
             Fault::warning(
                 draft.listen_mark,
@@ -47,9 +49,10 @@ pub(super) fn check(draft: &Draft, reading: &mut Reading) {
         );
     }
     own_name(draft, reading);
+    vouchers(draft, reading);
     match &draft.token_server {
         // What other issuers will let in is theirs to say.
-        _ if draft.issuers_faulty || !draft.issuers.is_empty() => {}
+        _ if draft.issuers_faulty || draft.issuers.iter().any(lets_in) => {}
         Some(token_server) => someone_passes(token_server, &draft.routes, reading),
         None => reading.faults.push(
             Fault::error(draft.disabled_mark, "nobody could ever be let in")
@@ -61,6 +64,41 @@ pub(super) fn check(draft: &Draft, reading: &mut Reading) {
                 ),
         ),
     }
+}
+
+/// Whoever vouches for a client is one of `Issuers`.
+fn vouchers(draft: &Draft, reading: &mut Reading) {
+    let Some(token_server) = draft
+        .token_server
+        .as_ref()
+        .filter(|_| !draft.issuers_faulty)
+    else {
+        return;
+    };
+    let known = |name: &str| {
+        let mut issuers = draft.issuers.iter();
+        issuers.any(|issuer| *issuer.settings.issuer == *name)
+    };
+    for client in token_server.registered.clients.federated() {
+        for credential in &client.means.federated {
+            if !known(&credential.issuer) {
+                let message = format!(
+                    "client `{}` relies on the issuer `{}`, which is not one of `Issuers`",
+                    client.id.escape_debug(),
+                    credential.issuer.escape_debug()
+                );
+                reading.faults.push(
+                    Fault::error(token_server.mark, message)
+                        .label("of one of its clients")
+                        .help("add it there, with `\"AccessTokens\": false` if it only vouches"),
+                );
+            }
+        }
+    }
+}
+
+fn lets_in(issuer: &IssuerDraft) -> bool {
+    issuer.settings.access_tokens
 }
 
 /// Our own issuer is nobody else's.

@@ -6,6 +6,7 @@
 
 mod auth_method;
 mod in_code;
+mod keys;
 mod means;
 mod registered;
 mod secrets;
@@ -19,6 +20,7 @@ use settings::{Fault, Reading, Text};
 pub use auth_method::AuthMethod;
 pub use in_code::ClientCredential;
 
+pub(super) use keys::connect;
 pub use means::Means;
 pub(crate) use means::OwnCertificate;
 #[cfg(test)]
@@ -38,10 +40,11 @@ const LIFETIME: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(24 * 60 * 60);
 
 /// Registered clients by id. Code wins over the file for the same id.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Clients {
     pub(crate) by_id: HashMap<Arc<str>, Arc<Client>, foldhash::fast::RandomState>,
     toll: Arc<[Cost]>,
+    federated: Vec<Arc<Client>>,
 }
 
 impl FromIterator<Client> for Clients {
@@ -53,8 +56,12 @@ impl FromIterator<Client> for Clients {
             .collect();
         let costs = by_id.values().map(|client: &Arc<Client>| client.costs());
         let dearest = costs.max_by_key(|costs| costs.iter().map(|cost| cost.work()).sum::<u64>());
+        let federated = by_id
+            .values()
+            .filter(|client| !client.means.federated.is_empty());
         Self {
             toll: dearest.unwrap_or_default().into(),
+            federated: federated.cloned().collect(),
             by_id,
         }
     }
@@ -65,6 +72,11 @@ impl Clients {
     /// none tells of its client. Empty where no secret is hashed.
     pub(crate) fn toll(&self) -> &Arc<[Cost]> {
         &self.toll
+    }
+
+    /// Those for which another issuer's word counts; few, and in no order.
+    pub(crate) fn federated(&self) -> &[Arc<Client>] {
+        &self.federated
     }
 
     /// The client of that id, compared exactly.

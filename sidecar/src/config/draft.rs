@@ -11,6 +11,7 @@ use super::client_certificates::ClientCertificatesDraft;
 use super::clients::Registered;
 use super::issuers::{self, IssuerDraft};
 use super::key_files::KeyFiles;
+use super::signing::SigningDraft;
 use super::{
     AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Issuer, Limits, ListenUrl,
     LogSettings, PolicySettings, RouteSettings, TrustedProxies, UpstreamSettings, deny, proxies,
@@ -67,7 +68,7 @@ pub(super) struct Draft {
 
 /// The token side without its keys.
 pub(super) struct TokenServerDraft {
-    pub(super) signing: Option<KeyFiles>,
+    pub(super) signing: SigningDraft,
     pub(super) registered: Registered,
     /// The object, for what is missing in it.
     pub(super) mark: Mark,
@@ -157,7 +158,7 @@ impl TokenServerDraft {
     ) -> Option<Self> {
         let object = root.object(reading, "OpenIddictServerSettings");
         let draft = Self {
-            signing: KeyFiles::read(&object, reading),
+            signing: SigningDraft::read(&object, reading),
             registered: Registered::read(&object, in_code, reading),
             mark: object.mark(),
         };

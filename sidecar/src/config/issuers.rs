@@ -80,7 +80,7 @@ enum KeysDraft {
         mark: Option<Mark>,
     },
     Fetched {
-        way: Way,
+        way: Box<Way>,
         from: Option<FetchFrom>,
         authorities: Option<(PathBuf, Option<Mark>)>,
     },

@@ -7,20 +7,31 @@ use std::path::{Path, PathBuf};
 
 use settings::{Fault, Mark, Object, Reading};
 
-/// Where the key that signs tokens comes from. Equal sources with unchanged files give the same key.
-#[derive(Clone, PartialEq, Eq)]
+use crate::keys::Algorithm;
+
+/// Where the keys that sign tokens come from. Equal sources with unchanged files give the same keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SigningSource {
-    /// PEM or PKCS#12, paths already absolute or relative to the working folder.
-    Files {
-        /// Certificate chain, and the key when `key_file` is absent.
-        certificate_file: PathBuf,
-        /// The key, in PEM.
-        key_file: Option<PathBuf>,
-        /// For PKCS#12.
-        password: Option<Box<str>>,
+    /// At least one.
+    Files(Vec<SigningFile>),
+    /// Made on first run and kept under `DataFolder`, where more may have been added since.
+    Generated {
+        /// Of a key that is made.
+        algorithm: Algorithm,
     },
-    /// Made on first run and kept under `DataFolder`.
-    Generated,
+}
+
+/// A key in files, PEM or PKCS#12, paths already absolute or relative to the working folder.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SigningFile {
+    /// Certificate chain, and the key when `key_file` is absent.
+    pub certificate_file: PathBuf,
+    /// The key, in PEM.
+    pub key_file: Option<PathBuf>,
+    /// For PKCS#12.
+    pub password: Option<Box<str>>,
+    /// Seconds since the epoch from which on it signs.
+    pub not_before: u64,
 }
 
 /// Where a TLS listener's certificate comes from.
@@ -87,11 +98,12 @@ impl KeyFiles {
         }
     }
 
-    pub(super) fn signing(self) -> SigningSource {
-        SigningSource::Files {
+    pub(super) fn signing(self, not_before: u64) -> SigningFile {
+        SigningFile {
             certificate_file: self.certificate_file,
             key_file: self.key_file,
             password: self.password,
+            not_before,
         }
     }
 
@@ -118,21 +130,14 @@ fn debug_files(
         .finish()
 }
 
-impl std::fmt::Debug for SigningSource {
+impl std::fmt::Debug for SigningFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Files {
-                certificate_file,
-                key_file,
-                password,
-            } => debug_files(
-                f,
-                certificate_file,
-                key_file.as_deref(),
-                password.as_deref(),
-            ),
-            Self::Generated => f.write_str("Generated"),
-        }
+        debug_files(
+            f,
+            &self.certificate_file,
+            self.key_file.as_deref(),
+            self.password.as_deref(),
+        )
     }
 }
 

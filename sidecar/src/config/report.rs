@@ -57,8 +57,12 @@ fn summary(draft: &Draft) -> String {
         Endpoint::Http { authority } => format!("http://{authority}"),
         Endpoint::Unix { path } => format!("unix:{}", path.display()),
     };
+    let issuers = match draft.issuers.len() {
+        0 => String::new(),
+        count => format!("\n  issuers    {count} besides"),
+    };
     format!(
-        "\n  listens on {}\n  issuer     {}\n  clients    {clients}\n  upstream   {upstream}",
+        "\n  listens on {}\n  issuer     {}\n  clients    {clients}{issuers}\n  upstream   {upstream}",
         urls.join(", "),
         draft.authority.issuer,
     )

@@ -7,7 +7,7 @@ use super::{
     AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Dpop, Drain, Issuers, Limits,
     ListenUrl, LogSettings, PolicySettings, RouteSettings, TrustedProxies, UpstreamSettings,
 };
-use crate::keys::KeyRing;
+use crate::keys::{Algorithm, KeyRing, Rotation};
 use crate::listener::Certificate;
 use crate::policy::Hooks;
 
@@ -82,6 +82,10 @@ pub struct Snapshot {
 pub struct TokenServer {
     /// Keys that sign and verify.
     pub keys: Arc<KeyRing>,
+    /// How the keys of the data folder are replaced.
+    pub(crate) rotation: Option<Rotation>,
+    /// Of keys that are made here; `None`: keys come from files.
+    pub(crate) makes: Option<Algorithm>,
     /// Who may ask for tokens.
     pub clients: Clients,
     /// How long a client assertion may live.

@@ -13,7 +13,7 @@ use super::draft::{Draft, TokenServerDraft};
 use super::key_files::KeyFiles;
 use super::{
     CertificateSource, ClientCredential, Endpoint, Issuer, SigningSource, Snapshot, TokenServer,
-    checks, issuers, retain,
+    checks, clients, issuers, retain,
 };
 use crate::keys::KeyRing;
 use crate::listener::Certificate;
@@ -158,17 +158,25 @@ fn finish(
     let token_server = draft.token_server.take();
     let token_server = token_server.map(|token_server| {
         let keys = load_keys(&token_server, &draft, previous, Purpose::Run, reading);
-        (keys, token_server.registered)
+        (keys, token_server.registered, token_server.signing)
     });
     // Keys that were fetched are kept under the data folder, for a start while an issuer is down.
     let folder = draft.data_folder.as_path();
     let issuers = issuers::load(&draft.issuers, previous, Some(folder), reading);
+    if let Some((_, registered, _)) = &token_server {
+        clients::connect(&registered.clients, previous, folder, reading);
+    }
     if reading.faults.has_errors() {
         return None;
     }
     let token_server = match token_server {
-        Some((Some(keys), registered)) => Some(TokenServer {
+        Some((Some(keys), registered, signing)) => Some(TokenServer {
             keys,
+            rotation: signing.rotation,
+            makes: match signing.source {
+                SigningSource::Generated { algorithm } => Some(algorithm),
+                SigningSource::Files(_) => None,
+            },
             clients: registered.clients,
             assertion_lifetime: registered.assertion_lifetime,
         }),
@@ -268,28 +276,26 @@ fn load_keys(
         .map(|token_server| &*token_server.keys);
     let lifetime = token_server.registered.longest_lifetime;
     let folder = &draft.data_folder;
-    let Some(files) = token_server.signing.clone() else {
-        if purpose == Purpose::Check || reading.faults.has_errors() {
-            return None;
-        }
-        let loaded = KeyRing::load(&SigningSource::Generated, folder, previous, lifetime);
-        return loaded
-            .map_err(|error| {
-                let message = format!("no key to sign tokens with: {}", chain(&error));
-                reading.faults.push(
-                    Fault::error(draft.data_folder_mark, message)
-                        .label("it is kept in this folder"),
-                );
-            })
-            .ok()
-            .map(Arc::new);
-    };
-    files.watch(reading);
-    let (mark, name) = (files.mark, files.name.clone());
-    match KeyRing::load(&files.signing(), folder, previous, lifetime) {
+    let signing = &token_server.signing;
+    let generated = signing.is_generated();
+    if generated && (purpose == Purpose::Check || reading.faults.has_errors()) {
+        return None;
+    }
+    signing.watch(folder, reading);
+    match KeyRing::load(&signing.source, folder, previous, lifetime) {
         Ok(keys) => Some(Arc::new(keys)),
+        Err(error) if generated => {
+            let message = format!("no key to sign tokens with: {}", chain(&error));
+            reading.faults.push(
+                Fault::error(draft.data_folder_mark, message).label("it is kept in this folder"),
+            );
+            None
+        }
         Err(error) => {
-            report(mark, &name, &error, reading);
+            // Of several files the error itself names the one.
+            if let Some((mark, name)) = signing.files.first() {
+                report(*mark, name, &error, reading);
+            }
             None
         }
     }

@@ -1,44 +1,112 @@
-//! The key that is made when none is configured, once, and kept in the data folder.
+//! The keys that are made when none is configured, and kept in the data folder.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Error, Material};
+use super::{Algorithm, Error, Material};
 
+/// The first one.
 const FILE: &str = "signing-key.pem";
 
-/// The kept key, made first when there is none. Of two processes that make one at the same time,
-/// one wins and both use its key.
-pub(super) fn load_or_make(data_folder: &Path) -> Result<(Material, std::path::PathBuf), Error> {
-    let path = data_folder.join(FILE);
-    if !path.exists() {
-        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| Error::Generate)?;
-        let der = pair.as_der().map_err(|_| Error::Generate)?;
-        let pem = pem("PRIVATE KEY", der.as_ref());
-        make_folder(data_folder)?;
-        match write_new(&path, pem.as_bytes()) {
-            Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(Error::Write { path, source });
-            }
-            Ok(()) | Err(_) => {}
+/// Every key of the folder with the instant (seconds) from which it signs, which its name tells; the
+/// first one is made when there is none. Of two processes that make one at the same time, one wins
+/// and both use its key.
+pub(super) fn load_or_make(
+    data_folder: &Path,
+    algorithm: Algorithm,
+) -> Result<Vec<(u64, Material, PathBuf)>, Error> {
+    let mut files = files(data_folder);
+    if files.is_empty() {
+        let path = data_folder.join(FILE);
+        make(&path, algorithm)?;
+        files.push((0, path));
+    }
+    let mut keys = Vec::with_capacity(files.len());
+    for (from, path) in files {
+        if let Ok(found) = fs::metadata(&path)
+            && found.permissions().mode() & 0o077 != 0
+        {
+            tracing::warn!(
+                path = %path.display(),
+                "the signing key can be read by others; its mode should be 0600"
+            );
         }
+        keys.push((from, Material::read(&path, None, None)?, path));
     }
-    if let Ok(found) = fs::metadata(&path)
-        && found.permissions().mode() & 0o077 != 0
-    {
-        tracing::warn!(
-            path = %path.display(),
-            "the signing key can be read by others; its mode should be 0600"
-        );
+    Ok(keys)
+}
+
+/// The keys of the folder, the earliest first.
+pub(super) fn files(data_folder: &Path) -> Vec<(u64, PathBuf)> {
+    let Ok(folder) = fs::read_dir(data_folder) else {
+        return Vec::new();
+    };
+    let mut files: Vec<_> = folder
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            Some((begins(path.file_name()?.to_str()?)?, path))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// The instant in a name: `signing-key.pem` has always signed, `signing-key-<seconds>.pem` does
+/// from then on.
+fn begins(name: &str) -> Option<u64> {
+    let rest = name.strip_prefix("signing-key")?.strip_suffix(".pem")?;
+    match rest.strip_prefix('-') {
+        Some(from) => from.parse().ok(),
+        None => rest.is_empty().then_some(0),
     }
-    Ok((Material::read(&path, None, None)?, path))
+}
+
+/// Makes the key that signs from `from` on; one that another process made is left alone.
+pub(super) fn make_from(
+    data_folder: &Path,
+    from: u64,
+    algorithm: Algorithm,
+) -> Result<PathBuf, Error> {
+    let path = data_folder.join(format!("signing-key-{from}.pem"));
+    make(&path, algorithm)?;
+    Ok(path)
+}
+
+fn make(path: &Path, algorithm: Algorithm) -> Result<(), Error> {
+    let failed = |_| Error::Generate;
+    let pem = match algorithm {
+        Algorithm::ES256 => {
+            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+            pem("PRIVATE KEY", pair.to_pkcs8v1().map_err(failed)?.as_ref())
+        }
+        Algorithm::EdDSA => {
+            let pair = Ed25519KeyPair::generate().map_err(failed)?;
+            pem("PRIVATE KEY", pair.to_pkcs8().map_err(failed)?.as_ref())
+        }
+        _ => {
+            let pair = KeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
+            let der = pair.as_der().map_err(failed)?;
+            pem("PRIVATE KEY", der.as_ref())
+        }
+    };
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    match write_new(path, pem.as_bytes()) {
+        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(Error::Write {
+            path: path.to_owned(),
+            source,
+        }),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// The data folder with mode 0700, if it is not there yet.
@@ -70,7 +138,7 @@ pub(crate) fn write_over(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
-fn write_temporary(path: &Path, content: &[u8]) -> io::Result<std::path::PathBuf> {
+fn write_temporary(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
     let temporary = path.with_extension(format!("{}.tmp", uuid::Uuid::new_v4()));
     let mut file = OpenOptions::new()
         .write(true)

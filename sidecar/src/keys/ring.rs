@@ -1,50 +1,71 @@
-//! The keys in force: the one that signs, and all that verify.
+//! The keys in force: the one that signs, those to come, and all that verify.
 //!
-//! In: where the key comes from, the ring before, what the data folder remembers. Out: a
-//! [`KeyRing`]. A replaced key verifies and stays published until the last token that it may have
-//! signed is over, across restarts too.
+//! In: where the keys come from, the ring before, what the data folder remembers. Out: a
+//! [`KeyRing`], which decides by the instant alone which key is which: next (published, signs
+//! nothing) ─▶ active ─▶ retired (published while tokens that it signed may live) ─▶ gone. Replicas
+//! with the same keys and clocks agree without a word, and nothing has to be loaded anew.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::rsa::KeyPair;
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
-use rustls_pki_types::PrivateKeyDer;
 
-use super::der::Kind;
 use super::jwks::{self, Document};
 use super::retired::{History, LIFETIME_MAX};
+use super::signer::Signer;
 use super::{Algorithm, Error, Material, VerifyingKey, generated};
 use crate::config::SigningSource;
 
+/// The media type of access tokens (RFC 9068 §2.1).
+const ACCESS_TOKEN: &str = "at+jwt";
+
 /// The keys of our own issuer.
 pub struct KeyRing {
-    signer: KeyPair,
-    /// `base64url(header).`, the same for every token of this key.
-    header: Box<str>,
-    /// The active key first.
+    /// Keys that sign, by the instant from which each does, the earliest first; never empty.
+    slots: Vec<Slot>,
+    /// Keys that verify.
     keys: Vec<RingKey>,
-    /// The key set with retired keys, each with the instant (seconds) before which it is right: a
-    /// retired key leaves the set without a reload.
+    /// The key set as it is published before each instant (seconds), the earliest first.
     documents: Vec<(u64, Document)>,
-    /// The key set once nothing else is left.
-    active_only: Document,
-    history: History,
+    /// The key set after the last of those.
+    last: Document,
     data_folder: PathBuf,
-    /// Whether the data folder knows `history`.
-    recorded: AtomicBool,
+    /// One more than the place of the slot whose succession the data folder knows; 0: of none.
+    recorded: AtomicUsize,
+}
+
+/// A key that signs from an instant on, until the next one does.
+struct Slot {
+    /// Seconds since the epoch.
+    from: u64,
+    signer: Signer,
+    /// `base64url(header).`, the same for every access token of this key.
+    header: Box<str>,
+    jwk: Jwk,
+    /// What has to be remembered once it signs.
+    history: History,
 }
 
 /// A public key of the ring.
 pub(crate) struct RingKey {
     kid: Box<str>,
     verifying: VerifyingKey,
-    /// Seconds since the epoch; `None` for the active key.
+    /// Seconds since the epoch; `None` for the last one that will sign.
     retires: Option<u64>,
+}
+
+/// Where a key is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Published, and signs from then on (seconds since the epoch).
+    Next(u64),
+    /// Signs, since then.
+    Active(u64),
+    /// Signs no more; its tokens are good until then.
+    Retired(u64),
 }
 
 impl std::fmt::Debug for KeyRing {
@@ -55,8 +76,8 @@ impl std::fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// Loads the key that signs from now on. What signed before, by `previous` or by the data
-    /// folder's record, verifies for `longest_lifetime` more.
+    /// Loads the keys. What signed before, by `previous` or by the data folder's record, verifies
+    /// for `longest_lifetime` more.
     pub fn load(
         source: &SigningSource,
         data_folder: &Path,
@@ -74,78 +95,74 @@ impl KeyRing {
         longest_lifetime: Duration,
         now: u64,
     ) -> Result<Self, Error> {
-        let (material, path) = match source {
-            SigningSource::Files {
-                certificate_file,
-                key_file,
-                password,
-            } => {
-                let material =
-                    Material::read(certificate_file, key_file.as_deref(), password.as_deref())?;
-                let path = key_file.as_ref().unwrap_or(certificate_file);
-                (material, path.clone())
+        let longest = longest_lifetime.as_secs().min(LIFETIME_MAX);
+        let mut found = Vec::new();
+        match source {
+            SigningSource::Files(files) => {
+                for file in files {
+                    let key_file = file.key_file.as_deref();
+                    let password = file.password.as_deref();
+                    let material = Material::read(&file.certificate_file, key_file, password)?;
+                    let path = key_file.unwrap_or(&file.certificate_file).to_owned();
+                    found.push((file.not_before, material, path));
+                }
             }
-            SigningSource::Generated => generated::load_or_make(data_folder)?,
-        };
-        let signer = signer(&material, &path)?;
-        let rejected = || Error::Rejected {
-            path: path.clone(),
-            found: "RSA",
-        };
-        let public = signer.public_key().as_ref();
-        let (modulus, exponent) = super::der::rsa_public_key(public).ok_or_else(rejected)?;
-        let jwk = jwks::jwk(modulus, exponent, &material.chain);
+            SigningSource::Generated { algorithm } => {
+                found = generated::load_or_make(data_folder, *algorithm)?;
+            }
+        }
+        found.sort_by_key(|(from, ..)| *from);
+        let mut slots = Vec::with_capacity(found.len());
+        for (from, material, path) in &found {
+            slots.push(Slot::new(*from, material, path)?);
+        }
+        let active = active_of(&slots, now);
 
         let recorded = History::read(data_folder);
-        let before = previous.map_or(&recorded, |ring| &ring.history);
-        let history = succession(before, jwk.clone(), longest_lifetime.as_secs(), now);
+        let before = previous.map_or(recorded.clone(), |ring| {
+            ring.slots[active_of(&ring.slots, now)].history.clone()
+        });
+        let mut history = succession(&before, slots[active].jwk.clone(), longest, now);
+        // What the list itself says of earlier keys holds also where nothing was remembered.
+        for place in 0..active {
+            let until = slots[place + 1].from.saturating_add(longest);
+            if until > now {
+                history.retire(slots[place].jwk.clone(), until);
+            }
+        }
         let known = history == recorded;
-
-        let active = RingKey::parse(&jwk, None).ok_or_else(rejected)?;
-        let header = header(&jwk);
-        let mut keys = vec![active];
-        keys.extend(
-            history
-                .retired
-                .iter()
-                .filter_map(|one| RingKey::parse(&one.key, Some(one.until))),
-        );
+        slots[active].history = history.clone();
+        for place in active + 1..slots.len() {
+            let (jwk, from) = (slots[place].jwk.clone(), slots[place].from);
+            history = succession(&history, jwk, longest, from);
+            slots[place].history = history.clone();
+        }
+        let keys = keys(&slots, active, longest);
+        let (documents, last) = documents(&slots, &keys, now);
         Ok(Self {
-            signer,
-            header,
-            keys,
-            documents: documents(&jwk, &history),
-            active_only: jwks::document(std::iter::once(jwk)),
-            history,
+            slots,
+            keys: keys.into_iter().map(|(key, _)| key).collect(),
+            documents,
+            last,
             data_folder: data_folder.to_owned(),
-            recorded: AtomicBool::new(known),
+            recorded: AtomicUsize::new(if known { active + 1 } else { 0 }),
         })
     }
 
-    /// A compact JWS of type `at+jwt` over `claims`.
+    /// An access token over `claims`, by the key that is active at `now` (seconds).
     ///
-    /// RSA signing takes 0.5 to 1 ms (0.68 ms where it was measured). It runs where it is called, on a worker's thread: a token is
+    /// RSA signing takes 0.5 to 1 ms. It runs where it is called, on a worker's thread: a token is
     /// asked for once in its lifetime, and a hand-over to another thread and back would cost the
     /// client more than its neighbours wait.
-    pub(crate) fn sign(&self, claims: &[u8]) -> Result<String, Error> {
-        self.record();
-        let size = self.signer.public_modulus_len();
-        let mut token =
-            String::with_capacity(self.header.len() + (claims.len() + size) * 4 / 3 + 8);
-        token.push_str(&self.header);
-        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-        let mut signature = vec![0; size];
-        self.signer
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &aws_lc_rs::rand::SystemRandom::new(),
-                token.as_bytes(),
-                &mut signature,
-            )
-            .map_err(|_| Error::Sign)?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(&signature, &mut token);
-        Ok(token)
+    pub(crate) fn sign(&self, claims: &[u8], now: u64) -> Result<String, Error> {
+        let slot = self.active(now);
+        slot.sign(&slot.header, claims)
+    }
+
+    /// A compact JWS of another type than an access token.
+    pub(crate) fn sign_as(&self, typ: &str, claims: &[u8], now: u64) -> Result<String, Error> {
+        let slot = self.active(now);
+        slot.sign(&header(&slot.jwk, slot.signer.algorithm(), typ), claims)
     }
 
     /// The key of that id, if its tokens may still live at `now` (seconds).
@@ -160,22 +177,64 @@ impl KeyRing {
         self.documents
             .iter()
             .find(|(end, _)| now < *end)
-            .map_or(&self.active_only, |(_, document)| document)
+            .map_or(&self.last, |(_, document)| document)
     }
 
-    /// The id of the key that signs.
-    pub fn active_kid(&self) -> &str {
-        &self.keys[0].kid
+    /// The id of the key that signs at `now` (seconds since the epoch).
+    pub fn active_kid(&self, now: u64) -> &str {
+        let slot = &self.slots[active_of(&self.slots, now)];
+        slot.jwk.common.key_id.as_deref().unwrap_or_default()
+    }
+
+    /// The algorithms of published keys, each once.
+    pub(crate) fn algorithms(&self) -> Vec<Algorithm> {
+        let mut algorithms = Vec::new();
+        for key in &self.keys {
+            let algorithm = key.verifying.algorithm();
+            if !algorithms.contains(&algorithm) {
+                algorithms.push(algorithm);
+            }
+        }
+        algorithms
+    }
+
+    /// Every key with its algorithm and where it is in its life at `now` (seconds).
+    pub fn states(&self, now: u64) -> Vec<(&str, Algorithm, State)> {
+        let active = active_of(&self.slots, now);
+        let state = |key: &RingKey| {
+            let place = self
+                .slots
+                .iter()
+                .position(|slot| slot.jwk.common.key_id.as_deref() == Some(&*key.kid));
+            match (place, key.retires) {
+                (Some(place), _) if place == active => State::Active(self.slots[place].from),
+                (Some(place), _) if place > active => State::Next(self.slots[place].from),
+                (_, retires) => State::Retired(retires.unwrap_or(u64::MAX)),
+            }
+        };
+        self.keys
+            .iter()
+            .filter(|key| key.retires.is_none_or(|end| now < end))
+            .map(|key| (&*key.kid, key.verifying.algorithm(), state(key)))
+            .collect()
+    }
+
+    fn active(&self, now: u64) -> &Slot {
+        let place = active_of(&self.slots, now);
+        self.record(place);
+        &self.slots[place]
     }
 
     /// Makes the data folder know which key signs, so that a later run can go on accepting it.
     /// Before the first signature, not on load: a configuration that is read but refused leaves no
     /// trace. A failure is logged once and costs only what a restart would have remembered.
-    pub fn record(&self) {
-        if self.recorded.swap(true, Ordering::AcqRel) {
+    fn record(&self, place: usize) {
+        if self.recorded.load(Ordering::Acquire) == place + 1
+            || self.recorded.swap(place + 1, Ordering::AcqRel) == place + 1
+        {
             return;
         }
-        if let Err(fault) = self.history.write(&self.data_folder) {
+        if let Err(fault) = self.slots[place].history.write(&self.data_folder) {
             tracing::warn!(
                 fault = %fault,
                 cause = std::error::Error::source(&fault).map(tracing::field::display),
@@ -185,11 +244,40 @@ impl KeyRing {
     }
 }
 
+impl Slot {
+    fn new(from: u64, material: &Material, path: &Path) -> Result<Self, Error> {
+        let signer = Signer::new(material, path)?;
+        let jwk = signer.jwk(material).ok_or_else(|| Error::Rejected {
+            path: path.to_owned(),
+            found: material.kind().name(),
+        })?;
+        Ok(Self {
+            from,
+            header: header(&jwk, signer.algorithm(), ACCESS_TOKEN),
+            signer,
+            jwk,
+            history: History::default(),
+        })
+    }
+
+    fn sign(&self, header: &str, claims: &[u8]) -> Result<String, Error> {
+        // The longest signature is RSA's.
+        let mut token = String::with_capacity(header.len() + (claims.len() + 512) * 4 / 3 + 8);
+        token.push_str(header);
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.signer.sign(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(&signature, &mut token);
+        Ok(token)
+    }
+}
+
 impl RingKey {
     fn parse(jwk: &Jwk, retires: Option<u64>) -> Option<Self> {
+        let named = jwk.common.key_algorithm?.to_string();
         Some(Self {
             kid: jwk.common.key_id.as_deref()?.into(),
-            verifying: VerifyingKey::parse(jwk, Algorithm::RS256).ok()?,
+            verifying: VerifyingKey::parse(jwk, Algorithm::named(&named)?).ok()?,
             retires,
         })
     }
@@ -208,28 +296,9 @@ impl RingKey {
     }
 }
 
-fn signer(material: &Material, path: &Path) -> Result<KeyPair, Error> {
-    if let Kind::Other(found) = material.kind() {
-        return Err(Error::WrongType {
-            path: path.to_owned(),
-            found,
-        });
-    }
-    let pair = match &material.key {
-        PrivateKeyDer::Pkcs1(key) => KeyPair::from_der(key.secret_pkcs1_der()),
-        PrivateKeyDer::Pkcs8(key) => KeyPair::from_pkcs8(key.secret_pkcs8_der()),
-        // `kind` found RSA; no other form holds it.
-        _ => {
-            return Err(Error::WrongType {
-                path: path.to_owned(),
-                found: "unsupported",
-            });
-        }
-    };
-    pair.map_err(|_| Error::Rejected {
-        path: path.to_owned(),
-        found: "RSA",
-    })
+/// The place of the key that signs: the last that has begun, or the first while none has.
+fn active_of(slots: &[Slot], now: u64) -> usize {
+    slots.iter().rposition(|slot| slot.from <= now).unwrap_or(0)
 }
 
 /// What is remembered once `active` signs, of what was remembered before.
@@ -250,30 +319,67 @@ fn succession(before: &History, active: Jwk, longest: u64, now: u64) -> History 
     history
 }
 
-/// One document for each span of time between two retirements.
-fn documents(active: &Jwk, history: &History) -> Vec<(u64, Document)> {
-    // Sorted latest first, so that the first `n` are those still published before the end of
-    // the `n`th.
-    let retired = &history.retired;
-    (1..=retired.len())
-        .rev()
-        .map(|count| {
-            let published = &retired[..count];
-            let keys =
-                std::iter::once(active.clone()).chain(published.iter().map(|one| one.key.clone()));
-            (retired[count - 1].until, jwks::document(keys))
-        })
-        .collect()
+/// Every key that verifies, with its JWK: those that sign now or will, then those that did.
+fn keys(slots: &[Slot], active: usize, longest: u64) -> Vec<(RingKey, Jwk)> {
+    let signing = slots.iter().enumerate().skip(active).map(|(place, slot)| {
+        let next = slots.get(place + 1);
+        let lived = slot.history.longest_lifetime.max(longest);
+        (
+            slot.jwk.clone(),
+            next.map(|next| next.from.saturating_add(lived)),
+        )
+    });
+    let retired = slots[active].history.retired.iter();
+    let retired = retired.map(|one| (one.key.clone(), Some(one.until)));
+    let mut keys: Vec<(RingKey, Jwk)> = Vec::new();
+    for (jwk, retires) in signing.chain(retired) {
+        if let Some(key) = RingKey::parse(&jwk, retires)
+            && keys.iter().all(|(known, _)| known.kid != key.kid)
+        {
+            keys.push((key, jwk));
+        }
+    }
+    keys
 }
 
-/// The protected header of every token: RFC 9068 §2.1 `typ`, RFC 7515 §4.1 `alg`, `kid`, `x5t`.
-fn header(key: &Jwk) -> Box<str> {
-    let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
-    header.typ = Some("at+jwt".to_owned());
-    header.kid.clone_from(&key.common.key_id);
-    header.x5t.clone_from(&key.common.x509_sha1_fingerprint);
-    let json = serde_json::to_vec(&header).expect("a header of strings is JSON");
-    let mut text = URL_SAFE_NO_PAD.encode(json);
+/// One document for each span of time in which neither the set nor the first of it changes.
+fn documents(
+    slots: &[Slot],
+    keys: &[(RingKey, Jwk)],
+    now: u64,
+) -> (Vec<(u64, Document)>, Document) {
+    let starts = slots.iter().map(|slot| slot.from);
+    let ends = keys.iter().filter_map(|(key, _)| key.retires);
+    let mut instants: Vec<u64> = starts.chain(ends).filter(|at| *at > now).collect();
+    instants.sort_unstable();
+    instants.dedup();
+    let at = |instant: u64| {
+        let active = &slots[active_of(slots, instant)].jwk;
+        let others = keys
+            .iter()
+            .filter(|(key, jwk)| jwk != active && key.retires.is_none_or(|end| instant < end));
+        let keys = std::iter::once(active.clone()).chain(others.map(|(_, jwk)| jwk.clone()));
+        jwks::document(keys)
+    };
+    let begun = std::iter::once(now).chain(instants.iter().copied());
+    let documents = begun.zip(&instants).map(|(from, until)| (*until, at(from)));
+    let documents = documents.collect();
+    (documents, at(instants.last().copied().unwrap_or(now)))
+}
+
+/// The protected header: RFC 7515 §4.1 `typ`, `alg`, `kid`, `x5t`.
+fn header(key: &Jwk, algorithm: Algorithm, typ: &str) -> Box<str> {
+    let mut header = serde_json::Map::new();
+    let mut add = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            header.insert(name.to_owned(), value.into());
+        }
+    };
+    add("typ", Some(typ));
+    add("alg", Some(algorithm.name()));
+    add("kid", key.common.key_id.as_deref());
+    add("x5t", key.common.x509_sha1_fingerprint.as_deref());
+    let mut text = URL_SAFE_NO_PAD.encode(serde_json::Value::from(header).to_string());
     text.push('.');
     text.into()
 }

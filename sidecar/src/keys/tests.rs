@@ -7,10 +7,10 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{CertificateParams, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SigningKey};
+use rcgen::{CertificateParams, SigningKey};
 
 use super::*;
-use crate::config::SigningSource;
+use crate::config::{SigningFile, SigningSource};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const NOW: u64 = 1_800_000_000;
@@ -62,10 +62,21 @@ fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
 }
 
 fn files(certificate_file: PathBuf) -> SigningSource {
-    SigningSource::Files {
+    SigningSource::Files(vec![file_from(certificate_file, 0)])
+}
+
+fn file_from(certificate_file: PathBuf, not_before: u64) -> SigningFile {
+    SigningFile {
         certificate_file,
         key_file: None,
         password: None,
+        not_before,
+    }
+}
+
+fn generated() -> SigningSource {
+    SigningSource::Generated {
+        algorithm: Algorithm::RS256,
     }
 }
 
@@ -87,13 +98,13 @@ fn published(ring: &KeyRing, now: u64) -> Vec<String> {
 fn a_key_is_made_once_and_kept_for_the_owner_only() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("a/data");
-    let first = load(&SigningSource::Generated, &data, None, NOW);
-    let second = load(&SigningSource::Generated, &data, None, NOW);
-    assert_eq!(first.active_kid(), second.active_kid());
+    let first = load(&generated(), &data, None, NOW);
+    let second = load(&generated(), &data, None, NOW);
+    assert_eq!(first.active_kid(NOW), second.active_kid(NOW));
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&data), 0o700);
     assert_eq!(mode(&data.join("signing-key.pem")), 0o600);
-    first.record();
+    first.sign(b"{}", NOW).unwrap();
     assert_eq!(mode(&data.join("signing-keys.json")), 0o600);
     assert_eq!(
         fs::read_dir(&data).unwrap().count(),
@@ -217,12 +228,13 @@ fn pkcs1_pkcs8_and_sec1_are_read_as_openssl_writes_them() {
     }
     let one = load(&files(path("pkcs1.pem")), folder.path(), None, NOW);
     let eight = load(&files(path("pkcs8.pem")), folder.path(), None, NOW);
-    assert_eq!(one.active_kid(), eight.active_kid());
+    assert_eq!(one.active_kid(NOW), eight.active_kid(NOW));
+    let sec1 = load(&files(path("sec1.pem")), folder.path(), None, NOW);
+    assert_eq!(sec1.algorithms(), [Algorithm::ES256]);
 
     for (name, want) in [
         ("encrypted.pem", "is encrypted PEM"),
         ("short.pem", "has 1024 bits; at least 2048 are needed"),
-        ("sec1.pem", "holds an EC key"),
     ] {
         let fault = KeyRing::load(&files(path(name)), folder.path(), None, HOUR).unwrap_err();
         assert!(fault.to_string().contains(want), "{name}: {fault}");
@@ -236,14 +248,12 @@ fn a_fault_says_which_file_and_what_was_found() {
     let folder = folder.path();
     let (key, certificate) = rsa_with_certificate();
     let (other, _) = rsa_with_certificate();
-    let ed25519 = rcgen::KeyPair::generate_for(&PKCS_ED25519).unwrap();
-    let ec = rcgen::KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let p384 = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
     let lone = file(folder, "lone.crt", &certificate);
     let key_file = file(folder, "key.pem", &key);
     let other_file = file(folder, "other.pem", &other);
     let two = file(folder, "two.pem", format!("{key}{other}"));
-    let ed = file(folder, "ed.pem", ed25519.serialize_pem());
-    let ec = file(folder, "ec.pem", ec.serialize_pem());
+    let p384 = file(folder, "p384.pem", p384.serialize_pem());
     let text = file(folder, "notes.txt", "not a key");
     let broken = file(
         folder,
@@ -281,14 +291,12 @@ fn a_fault_says_which_file_and_what_was_found() {
             "does not belong to the private key",
         ),
         (&key_file, Some(&other_file), "no certificate in"),
-        (&ed, None, "holds an Ed25519 key"),
-        (&ec, None, "holds an EC key"),
+        (&p384, None, "another curve"),
     ] {
-        let source = SigningSource::Files {
-            certificate_file: certificate_file.clone(),
+        let source = SigningSource::Files(vec![SigningFile {
             key_file: key_file.cloned(),
-            password: None,
-        };
+            ..file_from(certificate_file.clone(), 0)
+        }]);
         let fault = KeyRing::load(&source, folder, None, HOUR)
             .unwrap_err()
             .to_string();
@@ -312,10 +320,10 @@ fn kid_is_the_thumbprint_or_the_certificates_sha1_with_the_algorithm() {
         NOW,
     );
     // A SHA-256 in base64url.
-    assert_eq!(bare.active_kid().len(), 43);
+    assert_eq!(bare.active_kid(NOW).len(), 43);
     let both = files(file(folder.path(), "both", format!("{key}{certificate}")));
     let ring = load(&both, folder.path(), None, NOW);
-    let kid = ring.active_kid();
+    let kid = ring.active_kid(NOW);
     assert_eq!(kid.len(), 45);
     assert!(kid.ends_with("RS256"));
     assert!(
@@ -324,7 +332,7 @@ fn kid_is_the_thumbprint_or_the_certificates_sha1_with_the_algorithm() {
             .all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte))
     );
 
-    let token = ring.sign(b"{}").unwrap();
+    let token = ring.sign(b"{}", NOW).unwrap();
     let header = jsonwebtoken::decode_header(&token).unwrap();
     assert_eq!(header.typ.as_deref(), Some("at+jwt"));
     assert_eq!(header.kid.as_deref(), Some(kid));
@@ -342,7 +350,7 @@ fn thumbprint_is_that_of_rfc_7638() {
     let modulus = base64::engine::general_purpose::URL_SAFE_NO_PAD
         .decode(n)
         .unwrap();
-    let key = jwks::jwk(&modulus, &[1, 0, 1], &[]);
+    let key = jwks::jwk(jwks::rsa(&modulus, &[1, 0, 1]), Algorithm::RS256, &[]);
     assert_eq!(
         key.common.key_id.unwrap(),
         "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
@@ -355,7 +363,7 @@ fn key_set_has_no_private_member() {
     let (key, certificate) = rsa_with_certificate();
     let source = files(file(folder.path(), "both", format!("{key}{certificate}")));
     let ring = load(&source, folder.path(), None, NOW);
-    ring.record();
+    ring.sign(b"{}", NOW).unwrap();
     let record = fs::read(folder.path().join("signing-keys.json")).unwrap();
     let set: serde_json::Value = serde_json::from_slice(&ring.jwks(NOW).body).unwrap();
     let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
@@ -380,7 +388,7 @@ fn replaced_key_stays_for_the_longest_lifetime() {
     let path = file(folder.path(), "key", rsa_pem());
     let source = files(path.clone());
     let first = load(&source, folder.path(), None, NOW);
-    let token = first.sign(b"{}").unwrap();
+    let token = first.sign(b"{}", NOW).unwrap();
     fs::write(&path, rsa_pem()).unwrap();
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let signature = base64::engine::general_purpose::URL_SAFE_NO_PAD
@@ -392,31 +400,31 @@ fn replaced_key_stays_for_the_longest_lifetime() {
     for ring in [&reloaded, &restarted] {
         assert_eq!(
             published(ring, NOW + 11),
-            [ring.active_kid(), first.active_kid()]
+            [ring.active_kid(NOW), first.active_kid(NOW)]
         );
-        let key = ring.find(first.active_kid(), NOW + 11).unwrap();
+        let key = ring.find(first.active_kid(NOW), NOW + 11).unwrap();
         assert!(key.verifying().verify(signed.as_bytes(), &signature));
         assert!(
             !ring
-                .find(ring.active_kid(), NOW)
+                .find(ring.active_kid(NOW), NOW)
                 .unwrap()
                 .verifying()
                 .verify(signed.as_bytes(), &signature)
         );
         let end = NOW + 10 + 3600;
-        assert!(ring.find(first.active_kid(), end - 1).is_some());
-        assert!(ring.find(first.active_kid(), end).is_none());
+        assert!(ring.find(first.active_kid(NOW), end - 1).is_some());
+        assert!(ring.find(first.active_kid(NOW), end).is_none());
         assert_eq!(
             published(ring, end),
-            [ring.active_kid()],
+            [ring.active_kid(NOW)],
             "it leaves the set without a reload"
         );
     }
     // Recorded with the first signature; a later run knows the end, and does not move it.
-    reloaded.sign(b"{}").unwrap();
+    reloaded.sign(b"{}", NOW).unwrap();
     let later = load(&source, folder.path(), None, NOW + 2000);
-    assert!(later.find(first.active_kid(), NOW + 10 + 3599).is_some());
-    assert!(later.find(first.active_kid(), NOW + 10 + 3600).is_none());
+    assert!(later.find(first.active_kid(NOW), NOW + 10 + 3599).is_some());
+    assert!(later.find(first.active_kid(NOW), NOW + 10 + 3600).is_none());
 }
 
 #[test]
@@ -425,7 +433,7 @@ fn a_ring_that_never_signed_leaves_no_trace() {
     let path = file(folder.path(), "key", rsa_pem());
     let source = files(path.clone());
     let first = load(&source, folder.path(), None, NOW);
-    first.sign(b"{}").unwrap();
+    first.sign(b"{}", NOW).unwrap();
     let before = fs::read(folder.path().join("signing-keys.json")).unwrap();
     fs::write(&path, rsa_pem()).unwrap();
     drop(load(&source, folder.path(), Some(&first), NOW + 10));
@@ -444,14 +452,14 @@ fn lowering_the_lifetime_does_not_shorten_what_was_issued() {
     let hour = KeyRing::load_at(&source, folder.path(), Some(&day), HOUR, NOW).unwrap();
     fs::write(&path, rsa_pem()).unwrap();
     let next = KeyRing::load_at(&source, folder.path(), Some(&hour), HOUR, NOW).unwrap();
-    assert!(next.find(day.active_kid(), NOW + 23 * 3600).is_some());
+    assert!(next.find(day.active_kid(NOW), NOW + 23 * 3600).is_some());
 }
 
 #[test]
 fn retired_keys_are_bounded_and_an_unreadable_record_stops_nothing() {
     let mut history = retired::History::default();
     for number in 0..40_u64 {
-        let mut key = jwks::jwk(&[1], &[3], &[]);
+        let mut key = jwks::jwk(jwks::rsa(&[1], &[3]), Algorithm::RS256, &[]);
         key.common.key_id = Some(number.to_string());
         history.retire(key, NOW + number * 100_000);
     }
@@ -504,7 +512,11 @@ fn published_key_verifies_with_wycheproof() {
     for group in vectors["testGroups"].as_array().unwrap() {
         let modulus = hex(&group["publicKey"]["modulus"]);
         let exponent = hex(&group["publicKey"]["publicExponent"]);
-        let jwk = jwks::jwk(der::unsigned(&modulus), der::unsigned(&exponent), &[]);
+        let jwk = jwks::jwk(
+            jwks::rsa(der::unsigned(&modulus), der::unsigned(&exponent)),
+            Algorithm::RS256,
+            &[],
+        );
         let key = VerifyingKey::parse(&jwk, Algorithm::RS256).unwrap();
         for test in group["tests"].as_array().unwrap() {
             let good = key.verify(&hex(&test["msg"]), &hex(&test["sig"]));
@@ -515,4 +527,150 @@ fn published_key_verifies_with_wycheproof() {
             }
         }
     }
+}
+
+fn key_pem(algorithm: Algorithm) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = generated::make_from(folder.path(), 1, algorithm).unwrap();
+    fs::read_to_string(path).unwrap()
+}
+
+fn verifies(ring: &KeyRing, token: &str, now: u64) -> bool {
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let signature = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(signature)
+        .unwrap();
+    let header = signed.split('.').next().unwrap();
+    let header = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(header)
+        .unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+    ring.find(header["kid"].as_str().unwrap(), now)
+        .is_some_and(|key| {
+            key.verifying().algorithm().name() == header["alg"]
+                && key.verifying().verify(signed.as_bytes(), &signature)
+        })
+}
+
+#[test]
+fn the_kind_of_the_key_is_the_algorithm_rfc_7518_and_8037() {
+    for (algorithm, kty) in [
+        (Algorithm::RS256, "RSA"),
+        (Algorithm::ES256, "EC"),
+        (Algorithm::EdDSA, "OKP"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(folder.path(), "key", key_pem(algorithm));
+        let from_file = load(&files(path), folder.path(), None, NOW);
+        let data = folder.path().join("data");
+        let made = load(&SigningSource::Generated { algorithm }, &data, None, NOW);
+        for ring in [from_file, made] {
+            assert_eq!(ring.algorithms(), [algorithm]);
+            let set: serde_json::Value = serde_json::from_slice(&ring.jwks(NOW).body).unwrap();
+            let key = &set["keys"][0];
+            assert_eq!(
+                (&key["kty"], &key["alg"]),
+                (&kty.into(), &algorithm.name().into())
+            );
+            for private in ["d", "p", "q", "dp", "dq", "qi", "k", "oth"] {
+                assert!(key.get(private).is_none(), "{private}");
+            }
+            let jwk = serde_json::from_value(key.clone()).unwrap();
+            let thumbprint = thumbprint(&jwk).unwrap();
+            let kid = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(thumbprint);
+            assert_eq!(key["kid"], kid, "RFC 7638");
+            for token in [
+                ring.sign(b"{}", NOW).unwrap(),
+                ring.sign_as("x+jwt", b"{}", NOW).unwrap(),
+            ] {
+                assert!(verifies(&ring, &token, NOW));
+                let mut other = token.into_bytes();
+                *other.last_mut().unwrap() = if other.ends_with(b"A") { b"Q" } else { b"A" }[0];
+                assert!(!verifies(&ring, &String::from_utf8(other).unwrap(), NOW));
+            }
+        }
+    }
+}
+
+#[test]
+fn keys_go_from_next_to_active_to_retired_to_gone_by_the_clock_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let [old, new] =
+        ["old", "new"].map(|name| file(folder.path(), name, key_pem(Algorithm::ES256)));
+    let begins = NOW + 1000;
+    let source = SigningSource::Files(vec![file_from(new, begins), file_from(old, 0)]);
+    let ring = load(&source, folder.path(), None, NOW);
+    let (first, second) = (
+        ring.active_kid(NOW).to_owned(),
+        ring.active_kid(begins).to_owned(),
+    );
+    assert_ne!(first, second);
+    let hour = HOUR.as_secs();
+    for (at, active, set) in [
+        (NOW, &first, vec![&first, &second]),
+        (begins - 1, &first, vec![&first, &second]),
+        (begins, &second, vec![&second, &first]),
+        (begins + hour - 1, &second, vec![&second, &first]),
+        (begins + hour, &second, vec![&second]),
+    ] {
+        assert_eq!(ring.active_kid(at), active, "{at}");
+        assert_eq!(published(&ring, at).iter().collect::<Vec<_>>(), set, "{at}");
+        let token = ring.sign(b"{}", at).unwrap();
+        assert!(verifies(&ring, &token, at));
+        // A replica that was started at that very moment agrees.
+        let replica_folder = tempfile::tempdir().unwrap();
+        let replica = load(&source, replica_folder.path(), None, at);
+        assert_eq!(replica.active_kid(at), active);
+        assert_eq!(
+            published(&replica, at).iter().collect::<Vec<_>>(),
+            set,
+            "{at}"
+        );
+        assert!(verifies(&replica, &token, at));
+    }
+    assert!(matches!(ring.states(NOW)[1].2, State::Next(at) if at == begins));
+    assert!(matches!(ring.states(begins)[1].2, State::Active(at) if at == begins));
+    assert!(matches!(ring.states(begins)[0].2, State::Retired(at) if at == begins + hour));
+}
+
+#[test]
+fn rotation_publishes_a_key_before_it_signs_and_makes_one_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path();
+    let source = SigningSource::Generated {
+        algorithm: Algorithm::ES256,
+    };
+    let first = load(&source, data, None, NOW);
+    let began = fs::metadata(data.join("signing-key.pem"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    let began = began
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let rotation = Rotation {
+        period: HOUR * 24,
+        algorithm: Algorithm::EdDSA,
+        ahead: HOUR,
+    };
+    let day = 24 * 3600;
+    assert!(
+        !rotation.tend(data, began + day - 3601).unwrap(),
+        "too early"
+    );
+    assert!(rotation.tend(data, began + day - 3600).unwrap());
+    assert!(
+        !rotation.tend(data, began + day - 3600).unwrap(),
+        "once is enough"
+    );
+    let ring = load(&source, data, Some(&first), began + day - 3600);
+    assert_eq!(ring.active_kid(began + day - 1), first.active_kid(NOW));
+    assert_ne!(ring.active_kid(began + day), first.active_kid(NOW));
+    assert_eq!(ring.algorithms(), [Algorithm::ES256, Algorithm::EdDSA]);
+    // The private key goes when no token of it can live any more; its public half has gone before.
+    let second_day = began + 2 * day + 3600;
+    assert!(rotation.tend(data, second_day).unwrap());
+    assert!(!data.join("signing-key.pem").exists());
+    load(&source, data, Some(&ring), second_day);
 }

@@ -1,10 +1,11 @@
-//! A JWT as client authentication: `private_key_jwt`.
+//! A JWT of its own as client authentication: `private_key_jwt`.
 //!
 //! In: the assertion, the clients in force. Out: the client whose key signed it, or the reason why
 //! it is refused. Rules: RFC 7521 §4.2 and §5.2, RFC 7523 §3, OIDC Core §9, RFC 8725. The signature
 //! is checked before any claim counts; a key comes from the configuration, never from the
 //! assertion; `jti` is required and is used up last.
-//! Elsewhere: budgets and what is counted (`authenticate`), the JWS itself (`bearer`).
+//! Elsewhere: another issuer's JWT (`federated`), budgets and what is counted (`authenticate`), the
+//! JWS itself (`bearer`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +40,8 @@ pub(super) struct Judge<'a> {
 
 /// An assertion taken apart; nothing of it is believed yet.
 pub(super) struct Assertion<'a> {
-    jws: Compact<'a>,
-    claims: Object,
+    pub(super) jws: Compact<'a>,
+    pub(super) claims: Object,
 }
 
 impl<'a> Assertion<'a> {
@@ -63,7 +64,12 @@ impl<'a> Assertion<'a> {
         text(&self.claims, "sub").ok().flatten()
     }
 
-    fn signed_by(&self, keys: &PublicKeys) -> Result<(), Reason> {
+    /// Who made it: `iss`.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        text(&self.claims, "iss").ok().flatten()
+    }
+
+    pub(super) fn signed_by(&self, keys: &PublicKeys) -> Result<(), Reason> {
         let malformed = |_| Reason::AssertionMalformed;
         let algorithm = self.jws.algorithm().map_err(malformed)?;
         let signature = self.jws.signature().map_err(malformed)?;
@@ -71,17 +77,16 @@ impl<'a> Assertion<'a> {
             |key: &crate::keys::VerifyingKey| key.verify(self.jws.signed.as_bytes(), &signature);
         let kid = self.jws.kid().map_err(malformed)?;
         let mut any = false;
-        let found = match kid.filter(|kid| keys.knows(kid)) {
-            Some(kid) => keys.find(kid, algorithm).inspect(|_| any = true).any(good),
+        let found = if let Some(kid) = kid.filter(|kid| keys.knows(kid)) {
+            keys.find(kid, algorithm).inspect(|_| any = true).any(good)
+        } else {
             // RFC 7515 §4.1.4: a hint. Many sets of one key have none.
-            None => {
-                let mut tried = keys
-                    .unnamed(kid.is_none())
-                    .filter(|key| key.algorithm() == algorithm)
-                    .take(TRIED_MAX)
-                    .inspect(|_| any = true);
-                tried.any(good)
-            }
+            let mut tried = keys
+                .unnamed(kid.is_none())
+                .filter(|key| key.algorithm() == algorithm)
+                .take(TRIED_MAX)
+                .inspect(|_| any = true);
+            tried.any(good)
         };
         match (found, any) {
             (true, _) => Ok(()),
@@ -106,7 +111,19 @@ impl Judge<'_> {
         let client = self.clients.find(subject);
         let keys = client.and_then(|client| Some((client, client.means.keys.as_ref()?)));
         let (client, keys) = keys.ok_or(Reason::AssertionKeyUnknown)?;
-        assertion.signed_by(&keys.keys)?;
+        match keys.look(|keys| assertion.signed_by(keys)) {
+            Some(Ok(())) => {}
+            Some(Err(reason)) => {
+                if reason == Reason::AssertionKeyUnknown {
+                    keys.want();
+                }
+                return Err(reason);
+            }
+            None => {
+                keys.want();
+                return Err(Reason::ClientKeysMissing);
+            }
+        }
         let (jti, ends) = self.check(&assertion.claims, &client.id)?;
         self.used.spend(&client.id, jti, ends, self.now)?;
         Ok(Arc::clone(client))

@@ -14,6 +14,7 @@ use http::HeaderMap;
 use super::assertion::{self, Assertion};
 use super::certificate;
 use super::client_auth::{Credentials, Offered, offered};
+use super::federated;
 use super::form::Form;
 use super::memory::Attempt;
 use crate::Shared;
@@ -67,13 +68,13 @@ impl Asking<'_> {
                     }
                 }
             }
-            Offered::Certificate { client_id } => match self.by_certificate(client_id, clients) {
-                Some(proved) => proved,
-                None => {
+            Offered::Certificate { client_id } => {
+                let Some(proved) = self.by_certificate(client_id, clients) else {
                     memory.spend(client_id, attempt)?;
                     return Err(Reason::ClientCertificateWrong.into());
-                }
-            },
+                };
+                proved
+            }
         };
         let Proved {
             client,
@@ -122,6 +123,21 @@ impl Asking<'_> {
             Ok(assertion) => assertion,
             Err(reason) => return (client_id.unwrap_or_default().into(), Err(reason)),
         };
+        let id = client_id.or(assertion.subject()).unwrap_or_default();
+        // Whoever speaks for himself is a client; RFC 7523 §3 knows no other way to tell.
+        if assertion.issuer() != assertion.subject() {
+            let judge = federated::Judge {
+                clients: &server.clients,
+                issuers: &self.snapshot.issuers,
+                now: self.unix_time,
+            };
+            let judged = judge.client(&assertion, client_id).map(|client| Proved {
+                client,
+                method: AuthMethod::Federated,
+                secret: None,
+            });
+            return (id.into(), judged);
+        }
         let judge = assertion::Judge {
             clients: &server.clients,
             authority: &self.snapshot.authority,
@@ -134,7 +150,6 @@ impl Asking<'_> {
             method: AuthMethod::PrivateKeyJwt,
             secret: None,
         });
-        let id = client_id.or(assertion.subject()).unwrap_or_default();
         (id.into(), judged)
     }
 

@@ -313,7 +313,7 @@ mod tests {
         ] {
             let found = basic(basic_of(pair).as_bytes()).unwrap();
             let found = of_client(found, named);
-            let found = found.as_ref().map(|found| {
+            let found = found.map(|found| {
                 let pair = |pair: &'_ Pair<'_>| (pair.id.to_string(), pair.secret.to_string());
                 (
                     pair(&found.first),
@@ -323,7 +323,7 @@ mod tests {
             });
             let owned = |(id, secret): (&str, &str)| (id.to_owned(), secret.to_owned());
             let want = want.map(|(first, raw, is_raw)| (owned(first), raw.map(owned), is_raw));
-            assert_eq!(found, want.as_ref().map(Clone::clone), "{pair} {named:?}");
+            assert_eq!(found, want, "{pair} {named:?}");
         }
     }
 

@@ -39,7 +39,7 @@ struct Server<'a> {
     response_types_supported: [&'static str; 1],
     scopes_supported: BTreeSet<&'a str>,
     subject_types_supported: [&'static str; 1],
-    id_token_signing_alg_values_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: Vec<&'static str>,
     token_endpoint_auth_methods_supported: &'a [&'static str],
     introspection_endpoint_auth_methods_supported: &'a [&'static str],
     revocation_endpoint_auth_methods_supported: &'a [&'static str],
@@ -128,7 +128,12 @@ impl Published {
             dpop_signing_alg_values_supported: algorithms.clone(),
             dpop_bound_access_tokens_required: snapshot.dpop.required,
         };
-        let methods = ["client_secret_basic", "client_secret_post"];
+        let issued = snapshot
+            .token_server
+            .iter()
+            .flat_map(|server| server.keys.algorithms())
+            .map(Algorithm::name)
+            .collect();
         let server = Server {
             issuer,
             token_endpoint: format!("{base}/connect/token"),
@@ -139,7 +144,7 @@ impl Published {
             response_types_supported: ["none"],
             scopes_supported: scopes,
             subject_types_supported: ["public"],
-            id_token_signing_alg_values_supported: ["RS256"],
+            id_token_signing_alg_values_supported: issued,
             token_endpoint_auth_methods_supported: &methods,
             introspection_endpoint_auth_methods_supported: &methods,
             revocation_endpoint_auth_methods_supported: &methods,
@@ -189,6 +194,7 @@ fn authorization_servers(snapshot: &Snapshot) -> Vec<&str> {
     let mut others: Vec<&str> = snapshot
         .issuers
         .iter()
+        .filter(|issuer| issuer.settings.access_tokens)
         .map(|issuer| &*issuer.settings.issuer)
         .filter(|issuer| issuer.starts_with("https://"))
         .collect();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -70,76 +70,40 @@ impl LastUsed {
     }
 
     /// What the admin listener shows: every client of `clients` in the order of ids.
-    pub fn render(&self, clients: &Clients) -> String {
+    pub(crate) fn told(&self, clients: &Clients) -> Value {
         let mut sorted: Vec<_> = clients.iter().collect();
         sorted.sort_by(|one, two| one.id.cmp(&two.id));
         let by_client = self.by_client.lock();
         let never = Used::default();
         let shown = sorted.into_iter().map(|client| {
             let used = by_client.get(&client.id).unwrap_or(&never);
-            Shown::new(client, used)
+            shown(client, used)
         });
-        let whole = Whole {
-            clients: shown.collect(),
-        };
-        drop(by_client);
-        serde_json::to_string(&whole).expect("strings and numbers are JSON")
+        json!({ "clients": shown.collect::<Vec<_>>() })
     }
 }
 
-#[derive(Serialize)]
-struct Whole<'a> {
-    clients: Vec<Shown<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Shown<'a> {
-    client_id: &'a str,
-    last_used: Option<String>,
-    methods: Vec<MethodShown>,
-    secrets: Vec<SecretShown>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MethodShown {
-    method: &'static str,
-    last_used: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SecretShown {
-    /// Place in `ClientSecrets`; 0 for `ClientSecret`.
-    index: usize,
-    kind: &'static str,
-    not_after: Option<String>,
-    last_used: Option<String>,
-}
-
-impl<'a> Shown<'a> {
-    fn new(client: &'a Client, used: &Used) -> Self {
-        let methods = AuthMethod::ALL.into_iter().filter_map(|method| {
-            Some(MethodShown {
-                method: method.name(),
-                last_used: time(used.methods[method as usize])?,
-            })
-        });
-        let secrets = client.secrets.iter().enumerate();
-        let secrets = secrets.map(|(index, secret)| SecretShown {
-            index,
-            kind: secret.kind(),
-            not_after: secret.not_after().and_then(rfc_3339),
-            last_used: used.secrets.get(&secret.id()).copied().and_then(time),
-        });
-        Self {
-            client_id: &client.id,
-            last_used: used.methods.iter().copied().max().and_then(time),
-            methods: methods.collect(),
-            secrets: secrets.collect(),
-        }
-    }
+fn shown(client: &Client, used: &Used) -> Value {
+    let methods = AuthMethod::ALL.into_iter().filter_map(|method| {
+        let last = time(used.methods[method as usize])?;
+        Some(json!({ "method": method.name(), "lastUsed": last }))
+    });
+    let secrets = client.secrets.iter().enumerate();
+    let secrets = secrets.map(|(index, secret)| {
+        json!({
+            // Its place in `ClientSecrets`; 0 for `ClientSecret`.
+            "index": index,
+            "kind": secret.kind(),
+            "notAfter": secret.not_after().and_then(rfc_3339),
+            "lastUsed": used.secrets.get(&secret.id()).copied().and_then(time),
+        })
+    });
+    json!({
+        "clientId": &*client.id,
+        "lastUsed": used.methods.iter().copied().max().and_then(time),
+        "methods": methods.collect::<Vec<_>>(),
+        "secrets": secrets.collect::<Vec<_>>(),
+    })
 }
 
 fn time(unix_time: u64) -> Option<String> {
@@ -154,8 +118,6 @@ fn rfc_3339(time: SystemTime) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
     use crate::bearer::fixture;
     use crate::keys::Secret;
@@ -169,8 +131,8 @@ mod tests {
         last_used.note(&client, AuthMethod::Basic, Some(1), 1_800_000_000);
         last_used.note(&client, AuthMethod::PrivateKeyJwt, None, 1_800_000_060);
         let clients = fixture::clients([client, fixture::client("b", &["*"])]);
-        let text = last_used.render(&clients);
-        let shown: Value = serde_json::from_str(&text).unwrap();
+        let shown = last_used.told(&clients);
+        let text = shown.to_string();
         let first = json!({
             "clientId": "a",
             "lastUsed": "2027-01-15T08:01:00Z",

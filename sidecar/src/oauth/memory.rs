@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use parking_lot::RwLock;
+use tokio::sync::oneshot;
 
 use super::client_auth::{Credentials, Pair};
 use super::slow::SlowHashes;
@@ -40,6 +41,9 @@ pub struct SecretMemory {
 /// was found to be. Nobody is looked up by it whose client lacks that secret now.
 #[derive(Default)]
 struct Remembered(RwLock<HashSet<(Arc<str>, Presented, Keyed)>>);
+
+/// For a verdict on a guess: whose it is, if it is anybody's.
+type Waiting = oneshot::Receiver<Option<Recognised>>;
 
 /// Whose credentials they are.
 #[derive(Clone)]
@@ -110,7 +114,7 @@ impl SecretMemory {
         let first = &credentials.first;
         let key = Keyed::pair(&first.id, &first.secret);
         if let Some(verdict) = self.slow.join(key) {
-            return told(verdict?.await.ok());
+            return told(verdict?).await;
         }
         // The reading that names a client; nobody gets a second budget for the other spelling.
         let of_client = guesses.iter().find(|guess| guess.client.is_some());
@@ -130,7 +134,7 @@ impl SecretMemory {
         }
         let toll = clients.toll();
         if toll.is_empty() {
-            return told(Some(None));
+            return Err(Reason::ClientCredentialsWrong.into());
         }
         let work = Slow {
             guesses: guesses.iter().map(Owned::from).collect(),
@@ -140,7 +144,7 @@ impl SecretMemory {
         };
         let source = Source::from(attempt.address);
         let verdict = self.slow.begin(key, source, Box::new(|| work.run()))?;
-        told(verdict.await.ok())
+        told(verdict).await
     }
 
     /// Takes one failure from the budget of `id` and the attempt's address, or says that it is
@@ -155,12 +159,12 @@ impl SecretMemory {
     }
 }
 
-/// The outer is `None` when no thread came to a verdict.
-fn told(verdict: Option<Option<Recognised>>) -> Result<Recognised, Refusal> {
-    match verdict {
-        Some(Some(found)) => Ok(found),
-        Some(None) => Err(Reason::ClientCredentialsWrong.into()),
-        None => Err(Reason::SecretChecksBusy.into()),
+/// Fails when no thread came to a verdict.
+async fn told(verdict: Waiting) -> Result<Recognised, Refusal> {
+    match verdict.await {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => Err(Reason::ClientCredentialsWrong.into()),
+        Err(_) => Err(Reason::SecretChecksBusy.into()),
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn mint(
         cnf: binding,
     };
     let json = serde_json::to_vec(&claims).expect("claims of strings and numbers are JSON");
-    keys.sign(&json)
+    keys.sign(&json, now)
 }
 
 /// At least one: a token that is over when it is issued helps nobody.

@@ -52,12 +52,29 @@ pub(super) static TOKEN_SERVER: Keys = Keys {
             "How long a client assertion may be good for, by its `exp` and `iat`.",
         ),
         Key::new(
-            "KeyRotation",
-            Kind::Anything,
+            "SigningKeys",
+            Kind::List(&Kind::Object(&SIGNING_KEY)),
             None,
-            "When the signing key is replaced.",
-        )
-        .later(),
+            "Keys that sign tokens, each from an instant on: replicas change from one to the next \
+             together, without a reload.",
+        ),
+        Key::new(
+            "SigningAlgorithm",
+            Kind::Choice(&["RS256", "ES256", "EdDSA"]),
+            Some("RS256"),
+            "Of keys that are made under `DataFolder`.",
+        ),
+        Key::new(
+            "KeyRotation",
+            Kind::Duration {
+                min: "1m",
+                max: "3650d",
+                bare: Bare::Seconds,
+            },
+            None,
+            "How often a key under `DataFolder` is replaced; the next one is published a tenth of \
+             it before. Without it: never.",
+        ),
         Key::new(
             "ClientCredentials",
             Kind::List(&Kind::Object(&CLIENT)),
@@ -170,11 +187,19 @@ static CLIENT: Keys = Keys {
         ),
         Key::new(
             "JwksUri",
-            Kind::Anything,
+            Kind::Text,
             None,
-            "Where the client publishes its keys.",
+            "Instead of `Jwks`: where the client publishes its keys, `https://…`, or `http://` on \
+             loopback.",
         )
-        .later(),
+        .public(),
+        Key::new(
+            "FederatedCredentials",
+            Kind::List(&Kind::Object(&FEDERATED)),
+            None,
+            "Tokens of other issuers that count as the client's own assertions, so that it needs no \
+             secret: a Kubernetes service account's.",
+        ),
         Key::new(
             "TlsSubject",
             Kind::Either(&[Kind::Text, Kind::Object(&TLS_SUBJECT)]),
@@ -200,6 +225,66 @@ static TLS_SUBJECT: Keys = Keys {
         Key::new("Uri", Kind::Text, None, "A URI, such as a SPIFFE ID.").public(),
         Key::new("Email", Kind::Text, None, "A mail address.").public(),
         Key::new("Ip", Kind::Text, None, "An IP address.").public(),
+    ],
+};
+
+static SIGNING_KEY: Keys = Keys {
+    owner: Owner::Ours,
+    keys: &[
+        Key::new(
+            "CertificateFile",
+            Kind::Text,
+            None,
+            "Required: PEM or PKCS#12.",
+        )
+        .public(),
+        Key::new(
+            "CertificateKeyFile",
+            Kind::Text,
+            None,
+            "PEM file of the key, when it is not in `CertificateFile`.",
+        )
+        .public(),
+        Key::new(
+            "CertificatePassword",
+            Kind::Text,
+            None,
+            "Password of `CertificateFile` when that is PKCS#12.",
+        ),
+        Key::new(
+            "NotBefore",
+            Kind::Text,
+            None,
+            "RFC 3339 time from which on it signs. Without it: always.",
+        )
+        .public(),
+    ],
+};
+
+static FEDERATED: Keys = Keys {
+    owner: Owner::Ours,
+    keys: &[
+        Key::new(
+            "Issuer",
+            Kind::Text,
+            None,
+            "Required. `iss` of the token; one of `Issuers`.",
+        )
+        .public(),
+        Key::new(
+            "Subject",
+            Kind::Text,
+            None,
+            "Required. `sub` of the token, such as `system:serviceaccount:shop:orders`.",
+        )
+        .public(),
+        Key::new(
+            "Audience",
+            Kind::Text,
+            None,
+            "Required. The token must be for it.",
+        )
+        .public(),
     ],
 };
 

@@ -20,9 +20,16 @@ pub(super) static ISSUER: Keys = Keys {
             "Audience",
             PATHS,
             None,
-            "Required. A token must be for it, or for one of them.",
+            "Required, unless `AccessTokens` is false. A token must be for it, or for one of them.",
         )
         .public(),
+        Key::new(
+            "AccessTokens",
+            Kind::Bool,
+            Some("true"),
+            "Whether its tokens are let in. With false they only vouch for clients, by \
+             `FederatedCredentials`.",
+        ),
         Key::new(
             "JwksUri",
             Kind::Text,

@@ -18,6 +18,7 @@ fn paths(texts: &[&str]) -> Vec<ClaimPath> {
 
 fn settings() -> IssuerSettings {
     IssuerSettings {
+        access_tokens: true,
         issuer: ID.into(),
         audiences: vec!["WorkflowApi".into(), "other".into()],
         algorithms: vec![Algorithm::RS256, Algorithm::ES256],

@@ -44,6 +44,9 @@ struct Running {
 impl Refresher {
     /// Keeps the stores of `snapshot` up to date from now on, and no others.
     pub(crate) fn follow(&self, snapshot: &Snapshot, shared: &Arc<Shared>) {
+        let clients = snapshot.token_server.iter();
+        let clients = clients.flat_map(|server| server.clients.iter());
+        let published = clients.filter_map(|client| client.means.keys.as_ref()?.store());
         let stores: Vec<_> = snapshot
             .issuers
             .iter()
@@ -51,6 +54,7 @@ impl Refresher {
                 IssuerKeys::Fetched(store) => Some(Arc::clone(store)),
                 IssuerKeys::File(_) => None,
             })
+            .chain(published.cloned())
             .collect();
         let mut thread = self.thread.lock();
         match &*thread {
@@ -176,12 +180,11 @@ async fn fetch(
     let fresh = found
         .take()
         .filter(|(_, since)| since.elapsed() < DISCOVERED);
-    let (source, since) = match fresh {
-        Some(found) => found,
-        None => {
-            let source = ask::discover(&store.plan, &store.client).await?;
-            (source, Instant::now())
-        }
+    let (source, since) = if let Some(found) = fresh {
+        found
+    } else {
+        let source = ask::discover(&store.plan, &store.client).await?;
+        (source, Instant::now())
     };
     let etag = store
         .held

@@ -26,21 +26,21 @@ pub(super) fn store(before: Option<&KeyStore>, folder: Option<&Path>) -> KeyStor
     KeyStore::new(plan("https://id/keys", &ALGORITHMS), client, before, folder)
 }
 
-fn answer(document: Bytes) -> Result<ask::Answer, KeysFault> {
-    Ok(ask::Answer {
+fn answer(document: Bytes) -> ask::Answer {
+    ask::Answer {
         fresh: Some(Held {
             keys: PublicKeys::parse(&document, &ALGORITHMS).unwrap(),
             document,
             etag: None,
         }),
         life: Duration::from_secs(60),
-    })
+    }
 }
 
-fn down() -> Result<ask::Answer, KeysFault> {
-    Err(KeysFault::Metadata {
+fn down() -> KeysFault {
+    KeysFault::Metadata {
         origin: "https://id".into(),
-    })
+    }
 }
 
 fn knows(store: &KeyStore, kid: &str) -> bool {
@@ -56,14 +56,14 @@ fn keys_stay_while_the_issuer_is_down_and_a_change_is_told_once() {
     let changes = Changes::default();
     let told = || changes.epoch().now();
     let store = store(None, None);
-    assert!(store.took(down(), &changes).is_none());
+    assert!(store.took(Err(down()), &changes).is_none());
     assert!(store.held.load().is_none());
     assert_eq!(told(), 0);
 
-    assert!(store.took(answer(set("a")), &changes).is_some());
+    assert!(store.took(Ok(answer(set("a"))), &changes).is_some());
     assert_eq!((knows(&store, "a"), told()), (true, 1));
     // The same keys, and that they are the same, end no token.
-    store.took(answer(set("a")), &changes);
+    store.took(Ok(answer(set("a"))), &changes);
     let unchanged = ask::Answer {
         fresh: None,
         life: Duration::from_secs(60),
@@ -71,9 +71,9 @@ fn keys_stay_while_the_issuer_is_down_and_a_change_is_told_once() {
     store.took(Ok(unchanged), &changes);
     assert_eq!(told(), 1);
 
-    store.took(down(), &changes);
+    store.took(Err(down()), &changes);
     assert_eq!((knows(&store, "a"), told()), (true, 1));
-    store.took(answer(set("b")), &changes);
+    store.took(Ok(answer(set("b"))), &changes);
     assert_eq!(
         (knows(&store, "a"), knows(&store, "b"), told()),
         (false, true, 2)
@@ -92,7 +92,7 @@ fn a_start_while_the_issuer_is_down_goes_on_with_the_keys_of_before() {
     let folder = tempfile::tempdir().unwrap();
     let first = store(None, Some(folder.path()));
     assert!(first.held.load().is_none());
-    first.took(answer(set("a")), &Changes::default());
+    first.took(Ok(answer(set("a"))), &Changes::default());
     assert!(knows(&store(None, Some(folder.path())), "a"));
     // Of another place, or of another issuer, they are not the keys.
     let client = Client::new(&[]).unwrap();
@@ -111,7 +111,7 @@ fn a_start_while_the_issuer_is_down_goes_on_with_the_keys_of_before() {
 #[test]
 fn other_algorithms_are_read_out_of_the_document_that_is_held() {
     let first = store(None, None);
-    first.took(answer(set("a")), &Changes::default());
+    first.took(Ok(answer(set("a"))), &Changes::default());
     assert!(knows(&store(Some(&first), None), "a"));
     let client = || Client::new(&[]).unwrap();
     let narrower = plan("https://id/keys", &[Algorithm::RS256]);

@@ -1,19 +1,19 @@
 //! What a client authenticates by besides secrets: its keys, its certificate, another's word.
 //!
 //! In: the client's object. Out: [`Means`], or faults. Rules: OIDC Core §9 and RFC 7523 §2.2
-//! (`Jwks`), RFC 8705 §2.1–2.2 (`TlsSubject`, `TlsThumbprints`).
+//! (`FederatedCredentials`), RFC 8705 §2.1–2.2 (`TlsSubject`, `TlsThumbprints`).
 //! Elsewhere: whether a request proves them (`oauth`).
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use settings::{Either, Fault, Object, Reading, Text};
 
 use super::AuthMethod;
-use crate::bearer::json::{self, Value};
-use crate::keys::{Algorithm, DistinguishedName, Identity, PublicKeys, sha256};
+use super::keys::{self, ClientKeys};
+use crate::keys::{DistinguishedName, Identity};
 
 /// What a client authenticates by besides secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,22 +24,20 @@ pub struct Means {
     pub(crate) tls_subject: Option<TlsSubject>,
     /// Certificates or keys that are the client's own, for `self_signed_tls_client_auth`.
     pub(crate) own_certificates: Vec<OwnCertificate>,
+    /// Whose tokens count as its own assertions.
+    pub(crate) federated: Vec<FederatedCredential>,
 }
 
-/// A client's key set, as it stands in the configuration. Equal when the documents are.
-#[derive(Debug)]
-pub(crate) struct ClientKeys {
-    pub(crate) keys: PublicKeys,
-    digest: [u8; 32],
+/// Another issuer's word that counts for a client: RFC 7523 §2.2 with an issuer other than it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FederatedCredential {
+    /// `iss`; one of `Issuers`.
+    pub(crate) issuer: Arc<str>,
+    /// `sub`.
+    pub(crate) subject: Box<str>,
+    /// One of `aud`.
+    pub(crate) audience: Box<str>,
 }
-
-impl PartialEq for ClientKeys {
-    fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
-    }
-}
-
-impl Eq for ClientKeys {}
 
 /// RFC 8705 §2.1.2: exactly one of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +77,7 @@ pub(crate) enum OwnCertificate {
 
 impl Means {
     pub(super) fn read(object: &Object<'_>, reading: &mut Reading) -> Self {
-        let (keys, mut own_certificates) = jwks(object, reading).unzip();
+        let (keys, mut own_certificates) = keys::read(object, reading).unzip();
         let thumbprints = object.texts(reading, "TlsThumbprints").unwrap_or_default();
         let thumbprints = thumbprints
             .iter()
@@ -90,79 +88,19 @@ impl Means {
             keys,
             tls_subject: tls_subject(object, reading),
             own_certificates: own,
+            federated: federated(object, reading),
         }
     }
 
     pub(super) fn has(&self, method: AuthMethod) -> bool {
         match method {
-            AuthMethod::Basic | AuthMethod::Post | AuthMethod::Federated => false,
+            AuthMethod::Basic | AuthMethod::Post => false,
+            AuthMethod::Federated => !self.federated.is_empty(),
             AuthMethod::PrivateKeyJwt => self.keys.is_some(),
             AuthMethod::Tls => self.tls_subject.is_some(),
             AuthMethod::SelfSignedTls => !self.own_certificates.is_empty(),
         }
     }
-}
-
-/// `Jwks`: the keys, and the certificates of those that have one (RFC 8705 §2.2.2).
-fn jwks(
-    object: &Object<'_>,
-    reading: &mut Reading,
-) -> Option<(Arc<ClientKeys>, Vec<OwnCertificate>)> {
-    let document = object.document(reading, "Jwks")?;
-    let mut fault = |message: String| {
-        reading.faults.push(
-            Fault::error(document.mark, message)
-                .label("this key set is of no use")
-                .help(
-                    "`{\"keys\": [ … ]}` of RFC 7517, public keys only, or `{\"File\": \"path\"}`",
-                ),
-        );
-    };
-    let json = document.value.as_bytes();
-    let keys = match PublicKeys::parse(json, &Algorithm::ALL) {
-        Ok(keys) => keys,
-        Err(error) => {
-            fault(format!("`Jwks`: {error}"));
-            return None;
-        }
-    };
-    // In a set of the operator's own a key that is of no use is a mistake, and a private one has
-    // nothing to do in this file.
-    let alarming = keys.passed_over().iter().find(|one| one.why.is_alarming());
-    if let Some(passed_over) = alarming {
-        fault(format!("`Jwks`: {passed_over}"));
-        return None;
-    }
-    let Some(certificates) = certificates(json) else {
-        fault("`Jwks`: an `x5c` is not a list of certificates in base64".to_owned());
-        return None;
-    };
-    let digest = sha256(json);
-    Some((Arc::new(ClientKeys { keys, digest }), certificates))
-}
-
-/// The first of each `x5c`, which is of the key itself (RFC 7517 §4.7).
-fn certificates(jwks: &[u8]) -> Option<Vec<OwnCertificate>> {
-    let jwks = json::Object::parse(jwks)?;
-    let Some(Value::Array(keys)) = jwks.find("keys") else {
-        return None;
-    };
-    let chains = keys.iter().filter_map(|key| match key {
-        Value::Object(key) => key.find("x5c"),
-        _ => None,
-    });
-    chains
-        .map(|chain| {
-            let Value::Array(chain) = chain else {
-                return None;
-            };
-            let Some(Value::String(first)) = chain.first() else {
-                return None;
-            };
-            let identity = Identity::read(&STANDARD.decode(first).ok()?)?;
-            Some(OwnCertificate::Key(identity.key))
-        })
-        .collect()
 }
 
 /// SHA-256 in hexadecimal, as tools print it with colons or without, or in base64url.
@@ -236,14 +174,42 @@ fn tls_subject(object: &Object<'_>, reading: &mut Reading) -> Option<TlsSubject>
     first
 }
 
+/// `FederatedCredentials`: each with all three of its members.
+fn federated(object: &Object<'_>, reading: &mut Reading) -> Vec<FederatedCredential> {
+    let objects = object.objects(reading, "FederatedCredentials");
+    let mut found = Vec::with_capacity(objects.len());
+    for object in objects {
+        let [issuer, subject, audience] =
+            ["Issuer", "Subject", "Audience"].map(|key| required(&object, key, reading));
+        if let (Some(issuer), Some(subject), Some(audience)) = (issuer, subject, audience) {
+            found.push(FederatedCredential {
+                issuer: issuer.into(),
+                subject: subject.into(),
+                audience: audience.into(),
+            });
+        }
+    }
+    found
+}
+
+fn required(object: &Object<'_>, key: &str, reading: &mut Reading) -> Option<String> {
+    let text = object.text(reading, key);
+    if text.is_none() && object.key_mark(key).is_none() {
+        let message = format!("a federated credential has no `{key}`");
+        let fault = Fault::error(object.mark(), message).label("in this object");
+        reading
+            .faults
+            .push(fault.help("the token must have exactly this `iss`, `sub` and `aud`"));
+    }
+    text.map(|text| text.value)
+}
+
 #[cfg(test)]
 impl Means {
     /// Those keys, which are good ones.
     pub(crate) fn of_jwks(json: &str) -> Self {
-        let keys = PublicKeys::parse(json.as_bytes(), &Algorithm::ALL).unwrap();
-        let digest = sha256(json.as_bytes());
         Self {
-            keys: Some(Arc::new(ClientKeys { keys, digest })),
+            keys: Some(Arc::new(ClientKeys::of_jwks(json))),
             ..Self::default()
         }
     }

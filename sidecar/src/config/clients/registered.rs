@@ -185,21 +185,15 @@ fn has_means(client: &Client, method: Option<Mark>, object: &Object<'_>, reading
     if AuthMethod::ALL.into_iter().any(|one| client.offers(one)) {
         return;
     }
-    let fault = match client.method.zip(method) {
-        Some((method, mark)) => {
-            let name = method.name();
-            Fault::error(
-                mark,
-                format!("a client must use `{name}` and has nothing for it"),
-            )
-            .label("nobody can authenticate as it")
-        }
-        None => {
-            let message = "a client has no secret, so nobody can authenticate as it";
-            Fault::error(object.mark(), message)
-                .label("in this object")
-                .help("give it a `ClientSecret`, or `ClientSecrets`; or `Jwks`, `TlsSubject`, …")
-        }
+    let fault = if let Some((method, mark)) = client.method.zip(method) {
+        let name = method.name();
+        let message = format!("a client must use `{name}` and has nothing for it");
+        Fault::error(mark, message).label("nobody can authenticate as it")
+    } else {
+        let message = "a client has no secret, so nobody can authenticate as it";
+        Fault::error(object.mark(), message)
+            .label("in this object")
+            .help("give it a `ClientSecret`, or `ClientSecrets`; or `Jwks`, `TlsSubject`, …")
     };
     reading.faults.push(fault);
 }

@@ -40,6 +40,7 @@ impl Issuer {
                 issuer => Asked::Found(issuer.into()),
             },
             audience: Asked::Found(vec![audience.as_ref().into()]),
+            access_tokens: true,
             jwks_uri: None,
             jwks_file: None,
             fetch_from: None,

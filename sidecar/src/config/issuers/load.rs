@@ -45,7 +45,7 @@ pub(in crate::config) fn load(
                 authorities.and_then(|authorities| {
                     let plan = Plan {
                         issuer: Arc::clone(&settings.issuer),
-                        way: way.clone(),
+                        way: way.as_ref().clone(),
                         from: from.clone(),
                         authorities,
                         algorithms: settings.algorithms.clone(),
@@ -85,7 +85,7 @@ fn store(
         }
         Err(error) => {
             let message = format!("`Authorities`: {}", chain(&error));
-            fault(mark, message, reading);
+            fault(mark, &message, reading);
             None
         }
     }
@@ -104,7 +104,7 @@ fn file(
         Err(error) => {
             fault(
                 mark,
-                format!("cannot read `JwksFile` `{shown}`: {error}"),
+                &format!("cannot read `JwksFile` `{shown}`: {error}"),
                 reading,
             );
             return None;
@@ -125,7 +125,7 @@ fn file(
             Some(Arc::new(keys))
         }
         Err(error) => {
-            fault(mark, format!("`JwksFile` `{shown}`: {error}"), reading);
+            fault(mark, &format!("`JwksFile` `{shown}`: {error}"), reading);
             None
         }
     }
@@ -159,22 +159,22 @@ fn certificates(
         Ok(_) => {
             fault(
                 mark,
-                format!("`Authorities`: no certificate in `{shown}`"),
+                &format!("`Authorities`: no certificate in `{shown}`"),
                 reading,
             );
             None
         }
         Err(error) => {
-            fault(mark, format!("`Authorities` `{shown}`: {error}"), reading);
+            fault(mark, &format!("`Authorities` `{shown}`: {error}"), reading);
             None
         }
     }
 }
 
-fn fault(mark: Option<Mark>, message: String, reading: &mut Reading) {
+fn fault(mark: Option<Mark>, message: &str, reading: &mut Reading) {
     let fault = mark.map_or_else(
-        || Fault::placeless(&*message),
-        |mark| Fault::error(mark, &*message),
+        || Fault::placeless(message),
+        |mark| Fault::error(mark, message),
     );
     reading.faults.push(fault.label("this file is of no use"));
 }

@@ -11,7 +11,9 @@ use crate::policy::{Mandate, Operations};
 pub struct IssuerSettings {
     /// `iss`, compared character by character.
     pub issuer: Arc<str>,
-    /// A token must be for one of them. At least one.
+    /// Whether its tokens are let in; else they only vouch for clients.
+    pub access_tokens: bool,
+    /// An access token must be for one of them. At least one where these are let in.
     pub audiences: Vec<Box<str>>,
     /// What a token may be signed with. At least one.
     pub algorithms: Vec<Algorithm>,

@@ -54,6 +54,7 @@ pub(super) struct Raw {
     pub(super) issuer: Asked<Written>,
     /// None written is as good as an empty list.
     pub(super) audience: Asked<Vec<Written>>,
+    pub(super) access_tokens: bool,
     pub(super) jwks_uri: Option<Written>,
     pub(super) jwks_file: Option<(Written, PathBuf)>,
     pub(super) fetch_from: Option<Written>,
@@ -124,6 +125,7 @@ impl Raw {
             object: Some((object.mark(), object.path().to_owned())),
             issuer,
             audience,
+            access_tokens: object.bool(reading, "AccessTokens").value,
             jwks_uri: object.text(reading, "JwksUri").map(Into::into),
             jwks_file: file(reading, "JwksFile"),
             fetch_from: object.text(reading, "FetchFrom").map(Into::into),
@@ -161,6 +163,7 @@ impl Raw {
         }
         let audiences = match &self.audience {
             Asked::Found(audiences) if !audiences.is_empty() => audiences.as_slice(),
+            Asked::Found(_) | Asked::Missing if !self.access_tokens => &[],
             Asked::Found(_) | Asked::Missing => {
                 let what = "there is no `Audience`: tokens that are for others would be taken";
                 at.fault(None, what, "in this object", reading);
@@ -178,6 +181,7 @@ impl Raw {
         }
         let settings = IssuerSettings {
             issuer: self.issuer.found().map_or("", |one| &one.value).into(),
+            access_tokens: self.access_tokens,
             audiences: audiences
                 .iter()
                 .map(|one| one.value.as_str().into())
@@ -264,28 +268,23 @@ impl Keys<'_> {
                 }
             },
         };
-        let way = match &self.uri {
-            Some(uri) => match Source::parse(&uri.value, from.as_ref()) {
-                Ok(source) => Way::Uri(source),
-                Err(fault) => {
+        let way = match (&self.uri, self.issuer) {
+            (Some(uri), _) => Source::parse(&uri.value, from.as_ref())
+                .map(Way::Uri)
+                .map_err(|fault| {
                     let what = format!("`JwksUri` cannot be fetched: {fault}");
                     at.fault(uri.mark, &what, &format!("found {}", uri.shown), reading);
-                    return None;
-                }
-            },
-            None => {
-                let issuer = self.issuer?;
-                match discovery(&issuer.value, from.as_ref()) {
-                    Ok(sources) => Way::Discovery(sources),
-                    Err(fault) => {
-                        let what = format!("its keys cannot be discovered: {fault}");
-                        let label = "no `JwksUri`, no `JwksFile`, so discovery starts here";
-                        at.fault(issuer.mark, &what, label, reading);
-                        return None;
-                    }
-                }
-            }
+                }),
+            (None, Some(issuer)) => discovery(&issuer.value, from.as_ref())
+                .map(Way::Discovery)
+                .map_err(|fault| {
+                    let what = format!("its keys cannot be discovered: {fault}");
+                    let label = "no `JwksUri`, no `JwksFile`, so discovery starts here";
+                    at.fault(issuer.mark, &what, label, reading);
+                }),
+            (None, None) => return None,
         };
+        let way = Box::new(way.ok()?);
         Some(KeysDraft::Fetched {
             way,
             from,

@@ -38,7 +38,7 @@ impl Holder {
 }
 
 /// The client `a` with those keys, and `b` without any.
-fn clients(keys: Value) -> Clients {
+fn clients(keys: &Value) -> Clients {
     let mut client = fixture::client("a", &["*"]);
     client.means = Means::of_jwks(&json!({ "keys": keys }).to_string());
     fixture::clients([client, fixture::client("b", &["*"])])
@@ -78,7 +78,7 @@ fn good() -> Value {
 #[test]
 fn the_claims_of_an_assertion_are_those_of_rfc_7523_section_3() {
     let holder = Holder::new();
-    let clients = clients(json!([holder.jwk(json!({}))]));
+    let clients = clients(&json!([holder.jwk(json!({}))]));
     let (wrong, ok) = (Err(Reason::AssertionClaimsWrong), Ok(()));
     let long = "x".repeat(513);
     for (change, want) in [
@@ -133,11 +133,11 @@ fn the_claims_of_an_assertion_are_those_of_rfc_7523_section_3() {
 fn an_assertion_is_signed_by_a_key_of_its_client() {
     let (holder, other) = (Holder::new(), Holder::new());
     let es256 = json!({ "alg": "ES256" });
-    let named = clients(json!([
+    let named = clients(&json!([
         holder.jwk(json!({ "kid": "k" })),
         other.jwk(json!({ "kid": "o" }))
     ]));
-    let unnamed = clients(json!([holder.jwk(json!({}))]));
+    let unnamed = clients(&json!([holder.jwk(json!({}))]));
     let unknown = Err(Reason::AssertionKeyUnknown);
     let wrong = Err(Reason::AssertionSignatureWrong);
     for (clients, header, want) in [
@@ -209,7 +209,7 @@ fn an_assertion_is_signed_by_a_key_of_its_client() {
 #[test]
 fn an_assertion_is_good_once_and_a_refused_one_uses_nothing_up() {
     let holder = Holder::new();
-    let clients = clients(json!([holder.jwk(json!({}))]));
+    let clients = clients(&json!([holder.jwk(json!({}))]));
     let used = UsedAssertions::default();
     let es256 = json!({ "alg": "ES256" });
     let late = holder.sign(&es256, &with(good(), json!({ "exp": NOW - 60 })));

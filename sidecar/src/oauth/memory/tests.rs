@@ -129,10 +129,9 @@ async fn equal_attempts_at_once_share_one_hash_and_one_failure() {
     // Five times the burst: joining a computation spends nothing.
     let credentials = pair("a", "right");
     let ask = || memory.authenticate(&credentials, &registered, attempt());
-    let (a, b, c, d, e) = tokio::join!(ask(), ask(), ask(), ask(), ask());
-    for found in [a, b, c, d, e] {
-        assert!(found.is_ok());
-    }
+    let found = tokio::join!(ask(), ask(), ask(), ask(), ask());
+    let found = <[_; 5]>::from(found);
+    assert!(found.iter().all(Result::is_ok));
 }
 
 #[tokio::test]
