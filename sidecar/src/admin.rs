@@ -4,6 +4,7 @@
 //! Elsewhere: what makes the process ready (`server`).
 
 mod actions;
+mod authority;
 mod counters;
 mod exposition;
 mod guard;
@@ -13,6 +14,7 @@ mod labels;
 mod process;
 mod readiness;
 mod server;
+mod state;
 
 pub use counters::{Counters, Metrics};
 pub use health::Health;

@@ -27,7 +27,7 @@ use crate::local::{Certificate, Local};
 use crate::trust;
 
 /// For the whole of one question.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers are short texts.
 const ANSWER_MAX: usize = 1 << 20;
@@ -233,7 +233,7 @@ async fn ask_once(
     })
 }
 
-async fn exchange(
+pub(crate) async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
 ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {

@@ -28,14 +28,14 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 pub use binding::Binding;
 pub use cache::Cache;
-pub use deny::{Denial, Denials};
+pub use deny::{Denial, Denials, DenyFile};
 pub use leash::Changes;
 pub use proof::Proofs;
 pub use revocations::{Refused, Revocations};
 pub use validator::Validator;
 
 pub(crate) use cache::Validated;
-pub(crate) use deny::instant;
+pub(crate) use deny::{DenyWatcher, instant};
 pub(crate) use issuers::{IssuerKeys, KeyStore, Plan, Refresher, Standing, standing};
 pub(crate) use leash::Leash;
 pub(crate) use proof::{DPOP, Wanted};
@@ -147,6 +147,20 @@ impl Principal {
             | (Grounds::External { .. }, Origin::Registered(_)) => false,
         };
         same && self.is_bound_as_in(snapshot) && judging.denied(self).is_none()
+    }
+
+    /// Whether an exchange that was admitted may go on: nobody took back what it was admitted by.
+    pub(crate) fn may_go_on(&self, judging: &Judging<'_>) -> bool {
+        let known = match &self.origin {
+            Origin::Registered(client) => judging
+                .snapshot
+                .token_server
+                .as_ref()
+                .is_some_and(|server| server.clients.find(&client.id).is_some()),
+            // Not to trust an issuer any more is to remove all of its clients.
+            Origin::External(_) => judging.snapshot.issuers.find(&self.token.issuer).is_some(),
+        };
+        known && judging.denied(self).is_none()
     }
 
     fn registered(
@@ -324,7 +338,8 @@ pub(crate) fn claims_of<'n>(token: &str, names: &[&'n str]) -> Vec<(&'n str, ser
 /// What a token of ours is revoked by.
 pub(crate) struct Revocable {
     pub(crate) client: Box<str>,
-    pub(crate) token: Box<str>,
+    /// `None`: there is nothing to revoke it by.
+    pub(crate) token: Option<Box<str>>,
     /// Seconds since the epoch from which on it is over anyway.
     pub(crate) until: u64,
 }
@@ -334,6 +349,9 @@ pub(crate) struct Revocable {
 pub(crate) fn revocable(token: &str, snapshot: &Snapshot, now: u64) -> Option<Revocable> {
     let server = snapshot.token_server.as_ref()?;
     let jws = Compact::split(token).ok()?;
+    if !jws.is_of_type("at+jwt") {
+        return None;
+    }
     let key = server.keys.find(jws.kid().ok()??, now)?.verifying();
     let signature = jws.signature().ok()?;
     if jws.algorithm().ok()? != key.algorithm() || !key.verify(jws.signed.as_bytes(), &signature) {

@@ -120,6 +120,13 @@ impl RequestBody {
         }))
     }
 
+    /// Ends a stream when its request may not go on. What is here whole is not held.
+    pub(crate) fn hold_by(&mut self, leash: impl FnOnce() -> Leash) {
+        if let Self::Stream(stream) = self {
+            stream.leash = Some(leash());
+        }
+    }
+
     /// A stream that is already here whole becomes [`RequestBody::Full`]: it can be sent a second
     /// time, and leaves in one write with the head. Never waits, and leaves no waker.
     ///
@@ -295,12 +302,10 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// Ends it when the token of its request is no good any more.
-    pub(crate) fn hold_by(&mut self, leash: Leash) {
-        self.leash = Some(leash);
-    }
-
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        if self.leash.as_mut().is_some_and(Leash::is_cut) {
+            return Poll::Ready(Some(Err(Fault::Revoked)));
+        }
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
@@ -451,8 +456,22 @@ pub enum ResponseBody {
 
 /// A response that flows, and what it is held by.
 pub struct Held {
+    /// Empty once it was cut: the upstream is let go in the same moment.
     body: ResponseBody,
     leash: Leash,
+}
+
+impl Held {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if !self.leash.is_cut() {
+            let frame = Pin::new(&mut self.body).poll_frame(cx);
+            if frame.is_ready() || self.leash.poll_cut(cx).is_pending() {
+                return frame;
+            }
+        }
+        self.body = ResponseBody::Empty;
+        Poll::Ready(Some(Err(Broken::Revoked)))
+    }
 }
 
 impl ResponseBody {
@@ -494,12 +513,7 @@ impl Body for ResponseBody {
             Self::Embedded(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map_err(|cause| Broken::Engine(cause.into())),
-            Self::Held(held) => match Pin::new(&mut held.body).poll_frame(cx) {
-                Poll::Pending if held.leash.poll_cut(cx).is_ready() => {
-                    Poll::Ready(Some(Err(Broken::Revoked)))
-                }
-                frame => frame,
-            },
+            Self::Held(held) => held.poll_frame(cx),
         }
     }
 

@@ -40,10 +40,48 @@ pub(crate) enum Command {
     HashSecret(HashSecret),
     /// Shows the keys that sign tokens, or adds the next one.
     Keys(Keys),
+    /// Shows or changes the deny list of the sidecar that runs here, through its admin.sock.
+    #[command(subcommand)]
+    Deny(Deny),
     /// Asks the admin listener whether it is ready; exit code 1 if not.
     Health(Health),
     /// Waits until the sidecar is ready.
     Wait(Wait),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Deny {
+    /// Prints every entry, by where it is kept.
+    List,
+    /// Refuses the tokens that have everything that is named; returns when that is on the disk.
+    Add(Denial),
+    /// Takes an entry back that was added, or a revocation.
+    Remove(Denial),
+}
+
+#[derive(Args, Debug, Default)]
+pub(crate) struct Denial {
+    /// Id of one token (`jti`).
+    #[arg(long, value_name = "JTI")]
+    pub(crate) token: Option<String>,
+    /// Client that a token was issued to.
+    #[arg(long, value_name = "ID")]
+    pub(crate) client: Option<String>,
+    /// Subject that it speaks of.
+    #[arg(long, value_name = "SUB")]
+    pub(crate) subject: Option<String>,
+    /// Id of the key that signed it (`kid`).
+    #[arg(long, value_name = "KID")]
+    pub(crate) key: Option<String>,
+    /// Issuer; any, if none is named.
+    #[arg(long, value_name = "ISS")]
+    pub(crate) issuer: Option<String>,
+    /// Tokens issued before it: a time such as 2031-01-31T12:00:00Z, or `now`.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) issued_before: Option<String>,
+    /// When the entry itself ends: a time, or a duration from now such as 24h.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
 }
 
 #[derive(Args, Debug)]

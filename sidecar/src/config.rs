@@ -44,6 +44,7 @@ pub(crate) use clients::OwnCertificate;
 #[cfg(test)]
 pub(crate) use clients::TlsSubject;
 pub use clients::{AuthMethod, BoundTokens, Client, ClientCredential, Clients, Means};
+pub use deny::Deny;
 pub use dpop::{Dpop, NonceDemand};
 pub use edge::{AccessLog, CorsOrigins, Drain, Limits, LogFormat, LogSettings};
 pub use issuers::{
@@ -60,6 +61,7 @@ pub(crate) use routes::{End, Segment};
 pub use settings::scalar::Rate;
 pub use settings::{Faults, schema};
 pub use snapshot::{Snapshot, TokenServer};
+pub(crate) use source::chain;
 pub use source::{Loaded, Source};
 pub use upstream::{Endpoint, UpstreamSettings};
 pub use urls::{AdminUrl, Authority, ListenUrl};

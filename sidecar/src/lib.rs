@@ -44,7 +44,7 @@ pub struct Shared {
     /// Keeps external issuers' keys up to date.
     pub(crate) issuers: bearer::Refresher,
     /// Counts and announces what may end a token.
-    pub changes: bearer::Changes,
+    pub changes: Arc<bearer::Changes>,
     /// What was revoked while running, and before.
     pub revocations: bearer::Revocations,
     /// Proofs of possession that were used.
@@ -69,20 +69,25 @@ pub struct Shared {
 
 impl Shared {
     /// Starts with `live`, nothing remembered, nothing counted.
-    pub(crate) fn new(live: config::Live) -> Self {
+    ///
+    /// # Errors
+    /// What was revoked before cannot be read.
+    pub(crate) fn new(live: config::Live) -> std::io::Result<Self> {
         let snapshot = live.snapshot();
         let workers = snapshot.workers;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |since| since.as_secs());
-        let revocations = bearer::Revocations::load(&snapshot.data_folder, now);
+        let changes = Arc::new(bearer::Changes::default());
+        let revocations =
+            bearer::Revocations::load(&snapshot.data_folder, Arc::clone(&changes), now)?;
         let (secrets, last_used) = (oauth::SecretMemory::new(), oauth::LastUsed::default());
         secrets.follow(&live);
         last_used.follow(&live);
-        Self {
+        Ok(Self {
             live,
             tokens: bearer::Cache::new(),
             issuers: bearer::Refresher::default(),
-            changes: bearer::Changes::default(),
+            changes,
             revocations,
             proofs: bearer::Proofs::new(),
             secrets,
@@ -93,7 +98,7 @@ impl Shared {
             rates: policy::Rates::default(),
             metrics: admin::Metrics::new(workers),
             health: admin::Health::new(),
-        }
+        })
     }
 }
 

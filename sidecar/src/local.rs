@@ -20,6 +20,7 @@ pub(crate) struct Local {
     /// The file that the listener's certificate comes from.
     pub(crate) certificate: Certificate,
     pub(crate) clients: Vec<Client>,
+    pub(crate) data_folder: PathBuf,
 }
 
 /// Where to find the certificate to trust.
@@ -86,6 +87,7 @@ impl Local {
                 password: password.map(|text| text.value),
             },
             clients: clients(root, reading),
+            data_folder: folder,
         }
     }
 }

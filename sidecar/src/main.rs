@@ -7,6 +7,7 @@ mod ask;
 mod cli;
 mod face;
 mod local;
+mod socket;
 mod trust;
 
 use std::io::{self, IsTerminal, Read, Write};
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Token(token) => self::token(&source, &token),
         Command::HashSecret(asked) => hash_secret(asked.algorithm),
         Command::Keys(asked) => keys_command(&source, &asked.command),
+        Command::Deny(deny) => self::deny(&source, &deny),
         Command::Health(health) => self::health(&source, &health),
         Command::Wait(wait) => self::wait(&source, &wait),
     }
@@ -188,6 +190,20 @@ fn hash_secret(algorithm: HashAlgorithm) -> ExitCode {
     match keys::hash_secret(secret, algorithm) {
         Ok(hash) => print(&hash),
         Err(fault) => fail(&fault),
+    }
+}
+
+fn deny(source: &Source, asked: &cli::Deny) -> ExitCode {
+    let local = match Local::read(source) {
+        Ok(local) => local,
+        Err(drawn) => {
+            tell(&drawn);
+            return EXIT_CONFIG.into();
+        }
+    };
+    match socket::deny(&local.data_folder, asked) {
+        Ok(told) => print(&told),
+        Err(error) => fail(&error),
     }
 }
 

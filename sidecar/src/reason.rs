@@ -65,6 +65,7 @@ enum Protocol {
     /// The same, and what was wrong is not told: an attacker would learn which clients there are.
     InvalidAssertion,
     InvalidGrant,
+    UnsupportedTokenType,
     InvalidScope,
     InvalidTarget,
     TemporarilyUnavailable,
@@ -373,10 +374,14 @@ reasons! {
         "too many failed attempts of this client from this address";
     TokenNotOwn "token_not_own" 400 BadRequest InvalidGrant
         "the token was issued to another client";
+    TokenUnrevocable "token_unrevocable" 400 BadRequest UnsupportedTokenType
+        "the token has no id by which it could be revoked";
     TokenMissing "token_missing" 400 BadRequest InvalidRequest
         "the parameter token is missing";
     RevocationsFull "revocations_full" 503 UpstreamUnavailable TemporarilyUnavailable
         "as many revocations as can be are kept already";
+    RevocationsBusy "revocations_busy" 503 UpstreamUnavailable TemporarilyUnavailable
+        "too many revocations wait to be written";
     RevocationNotKept "revocation_not_kept" 503 UpstreamUnavailable TemporarilyUnavailable
         "the revocation is in force, but cannot be kept over a restart";
     TokenRateExceeded "token_rate_exceeded" 429 RateLimited TemporarilyUnavailable
@@ -429,6 +434,7 @@ impl Reason {
             | Protocol::InvalidClient
             | Protocol::InvalidAssertion
             | Protocol::InvalidGrant
+            | Protocol::UnsupportedTokenType
             | Protocol::InvalidScope
             | Protocol::InvalidTarget
             | Protocol::TemporarilyUnavailable
@@ -444,6 +450,7 @@ impl Reason {
             Protocol::UnauthorizedClient => "unauthorized_client",
             Protocol::InvalidClient | Protocol::InvalidAssertion => "invalid_client",
             Protocol::InvalidGrant => "invalid_grant",
+            Protocol::UnsupportedTokenType => "unsupported_token_type",
             Protocol::InvalidScope => "invalid_scope",
             Protocol::InvalidProof => "invalid_dpop_proof",
             Protocol::UseNonce => "use_dpop_nonce",
@@ -472,6 +479,9 @@ impl Reason {
         match self {
             Self::UpstreamUnavailable
             | Self::UpstreamOverloaded
+            | Self::RevocationsFull
+            | Self::RevocationsBusy
+            | Self::RevocationNotKept
             | Self::SecretChecksBusy
             | Self::Draining => Some(1),
             // The issuer is asked again within ten seconds when somebody waits for it.

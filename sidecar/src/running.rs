@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::Stage;
+use crate::bearer::DenyWatcher;
 use crate::config::{ApplyError, Reloader, Snapshot, Trigger};
 use crate::listener::bind_admin;
 use crate::server::{MakeUpstream, Server, StartError};
@@ -165,6 +166,7 @@ struct Standing {
     server: Server,
     steering: mpsc::Receiver<Steer>,
     reloader: Reloader,
+    deny_watcher: DenyWatcher,
     #[cfg(feature = "embedded")]
     engine: Option<engine::Engine>,
 }
@@ -199,6 +201,7 @@ impl Standing {
         let server = Server::start(snapshot, &make_upstream).await?;
         let shared = Arc::clone(server.shared());
         let admin = admin::start(admin_sockets, &shared)?;
+        let deny_watcher = DenyWatcher::start(&shared)?;
         shared.issuers.follow(&shared.live.snapshot(), &shared);
         let follower = Arc::downgrade(&shared);
         shared.live.on_swap(move |_, next| {
@@ -225,6 +228,7 @@ impl Standing {
             server,
             steering,
             reloader,
+            deny_watcher,
             #[cfg(feature = "embedded")]
             engine,
         };
@@ -253,7 +257,10 @@ impl Standing {
         }
         // A reload that waits for its answer gets an error, so that the reloader can end.
         drop(self.steering);
-        tokio::task::spawn_blocking(move || drop(self.reloader));
+        tokio::task::spawn_blocking(move || {
+            drop(self.reloader);
+            drop(self.deny_watcher);
+        });
         tracing::info!(delay = ?drain.delay, timeout = ?drain.timeout, "draining");
         if !drain.delay.is_zero() {
             tokio::time::sleep(drain.delay).await;

@@ -39,6 +39,9 @@ pub enum StartError {
     /// The system gives no thread or no event queue.
     #[error("cannot start threads")]
     Thread(#[from] std::io::Error),
+    /// What was revoked before cannot be read: starting without it would let it in again.
+    #[error("cannot read what was revoked before")]
+    Revocations(#[source] std::io::Error),
     /// The embedded engine does not start.
     #[cfg(feature = "embedded")]
     #[error("cannot start the embedded engine")]
@@ -72,7 +75,8 @@ impl Server {
         let mut sockets = Sockets::default();
         let change = sockets.plan(&first.listen, count)?;
         change.name_ports(&mut first);
-        let shared = Arc::new(Shared::new(Live::new(Arc::new(first))));
+        let shared = Shared::new(Live::new(Arc::new(first))).map_err(StartError::Revocations)?;
+        let shared = Arc::new(shared);
         // Weak: what it hangs on belongs to what it would hold.
         let changed = Arc::downgrade(&shared);
         shared.live.on_swap(move |_, _| {

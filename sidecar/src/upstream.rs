@@ -48,7 +48,9 @@ use self::head::Identity;
 use self::pool::{Bounds, Lease, Permit, Pool};
 use self::retry::{Facts, Progress};
 use self::wire::{Care, Cause, Outgoing, Patience};
+use crate::Worker;
 use crate::admin::{Counters, UpstreamOutcome};
+use crate::bearer::Leash;
 use crate::body::{RequestBody, ResponseBody};
 use crate::config::{Endpoint, Live, UpstreamSettings};
 use crate::gate::{Admitted, CanonicalRequest};
@@ -108,15 +110,16 @@ impl Upstream {
     pub fn forward<'a>(
         &'a self,
         admitted: Admitted,
-        counters: &'a Counters,
+        worker: &'a Worker,
     ) -> impl Future<Output = Result<Response<ResponseBody>, Refusal>> + Send + 'a {
         let Admitted {
-            request,
+            mut request,
             principal,
             snapshot,
         } = admitted;
         async move {
             let now = Instant::now();
+            let counters = worker.counters();
             let mut attempt = Attempt {
                 counters,
                 started: now,
@@ -127,9 +130,23 @@ impl Upstream {
                 settings: &snapshot.upstream,
             };
             let identity = principal.as_ref().map(|principal| &principal.identity);
-            let answer = self.deliver(&to, request, identity, now, counters).await;
+            let answer = match request.body.settle() {
+                Ok(()) => {
+                    if let Some(principal) = &principal {
+                        let body = &mut request.body;
+                        body.hold_by(|| Leash::new(&worker.shared, principal));
+                    }
+                    self.deliver(&to, request, identity, now, counters).await
+                }
+                Err(fault) => Err(of_client(&fault)),
+            };
             attempt.outcome = outcome::of(&answer);
-            answer
+            match principal {
+                Some(principal) => answer.map(|answer| {
+                    answer.map(|body| body.held_by(|| Leash::new(&worker.shared, &principal)))
+                }),
+                None => answer,
+            }
         }
     }
 

@@ -71,6 +71,43 @@ async fn node_openid_client_discovers_gets_a_token_and_calls_with_it() {
 }
 
 #[tokio::test]
+async fn python_authlib_introspects_and_revokes() {
+    let Some(python) = components::python() else {
+        return;
+    };
+    let sidecar = Setup::new().sidecar().await;
+    let mut command = Command::new(python);
+    command.arg(components::clients("python").join("authlib_revocation.py"));
+    let printed = speak(&sidecar, command).await;
+    assert_eq!(
+        printed,
+        [
+            "client_secret_basic True 200 False 401",
+            "client_secret_post True 200 False 401"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn node_openid_client_introspects_and_revokes() {
+    let Some((node, libraries)) = components::node() else {
+        return;
+    };
+    let sidecar = Setup::new().sidecar().await;
+    let mut command = Command::new(node);
+    command.arg(components::clients("node").join("revocation.mjs"));
+    command.env("CLIENT_LIBRARIES", libraries);
+    let printed = speak(&sidecar, command).await;
+    assert_eq!(
+        printed,
+        [
+            "ClientSecretBasic true true 200 false 401",
+            "ClientSecretPost true true 200 false 401"
+        ]
+    );
+}
+
+#[tokio::test]
 async fn curl_gets_its_413_over_both_versions() {
     let Some(curl) = components::find("curl") else {
         return;

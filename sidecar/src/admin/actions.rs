@@ -1,159 +1,184 @@
-//! What an administrator may do: look at the deny list and change it, see who uses what.
+//! What an administrator may do: look at the state of the process and at the deny list, and change
+//! that.
 //!
-//! In: a request at `/deny` or `/clients` that came through the socket under the data folder, or carries a token
-//! with the scope `WorkflowAdmin`. Out: JSON. To anybody else the path is not there.
+//! In: a request, from somebody who may act. Out: JSON.
+//! Elsewhere: who may (`authority`); where entries are kept (`bearer::Revocations`).
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use serde::Serialize;
 use serde_json::json;
+use tokio::time::{Duration, timeout};
 
+use super::authority::Administrator;
+use super::state;
 use crate::Shared;
-use crate::bearer::{Denial, Refused, Scheme, Validator, find};
-use crate::policy::Source;
+use crate::bearer::{Denial, Refused};
 
-/// The scope that lets a token act here.
-const SCOPE: &str = "WorkflowAdmin";
+/// Bytes of a request.
+const BODY_MAX: usize = 256 * 1024;
 
-/// Bytes of an entry; ids are shorter.
-const BODY_MAX: usize = 64 * 1024;
+/// Entries of a request; whoever has more sends them in parts, or uses the watched file.
+const ENTRIES_MAX: usize = 1000;
 
-/// How a request came.
-#[derive(Clone, Copy)]
-pub(super) enum Door {
-    /// Over the socket that only the owner of the data folder can open.
-    Socket,
-    /// Over the network.
-    Network(Source),
+/// Beyond `Deny.Limit`: a client that revokes until the list is full must not keep an administrator
+/// from denying that client.
+const RESERVED: usize = 1000;
+
+/// A request's body is in within this.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Whether `path` is an administrator's.
+pub(super) fn is_action(path: &str) -> bool {
+    matches!(path, "/deny" | "/status" | "/clients")
 }
 
-/// `None`: whoever asks may not know that there is anything.
+/// Does or tells what is asked for.
 pub(super) async fn answer(
-    shared: &std::sync::Arc<Shared>,
-    door: Door,
+    shared: &Arc<Shared>,
+    who: &Administrator,
     request: Request<Incoming>,
-) -> Option<Response<Full<Bytes>>> {
-    if !may_act(shared, door, request.headers()) {
-        return None;
-    }
-    let adds = match *request.method() {
-        Method::GET => return Some(list(shared)),
-        Method::POST => true,
-        Method::DELETE => false,
-        _ => {
-            let told = json!({ "error": "GET, POST or DELETE" });
-            return Some(response(StatusCode::METHOD_NOT_ALLOWED, &told));
+) -> Response<Full<Bytes>> {
+    match (request.uri().path(), request.method()) {
+        ("/deny", &Method::GET | &Method::HEAD) => told(&state::deny(shared)),
+        ("/deny", &Method::POST) => change(shared, who, Doing::Deny, request).await,
+        ("/deny", &Method::DELETE) => change(shared, who, Doing::Allow, request).await,
+        ("/deny", _) => not_allowed("GET, HEAD, POST, DELETE"),
+        ("/status", &Method::GET | &Method::HEAD) => told(&state::status(shared)),
+        ("/clients", &Method::GET | &Method::HEAD) => {
+            response(StatusCode::OK, state::clients(shared))
         }
+        (_, _) => not_allowed("GET, HEAD"),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Deny,
+    Allow,
+}
+
+impl Doing {
+    /// For the log.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Allow => "allow",
+        }
+    }
+}
+
+/// Every entry of the body. Of those that cannot be acknowledged the caller is told; it may send all
+/// of them again.
+async fn change(
+    shared: &Arc<Shared>,
+    who: &Administrator,
+    doing: Doing,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let body = Limited::new(request.into_body(), BODY_MAX).collect();
+    let entries = match timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => entries(&body.to_bytes()),
+        Ok(Err(_)) => Err("the body broke off, or is larger than 256 KiB".to_owned()),
+        Err(_) => Err("the body came too slowly".to_owned()),
     };
-    let body = Limited::new(request.into_body(), BODY_MAX).collect().await;
-    let entry = body
-        .map_err(|_| "the body broke off, or is larger than 64 KiB".to_owned())
-        .and_then(|body| entry(&body.to_bytes()));
-    let entry = match entry {
-        Ok(entry) => entry,
-        Err(what) => return Some(response(StatusCode::BAD_REQUEST, &json!({ "error": what }))),
+    let entries = match entries {
+        Ok(entries) => entries,
+        Err(what) => return refused(StatusCode::BAD_REQUEST, &what),
     };
-    tracing::info!(adds, "an administrator changes the deny list");
-    let changes = &shared.changes;
-    let done = if adds {
-        shared
-            .revocations
-            .deny(entry, changes, now())
-            .await
-            .map(|()| true)
+    let revocations = &shared.revocations;
+    let shown = entries.clone();
+    let outcomes = match doing {
+        Doing::Deny => {
+            let limit = shared.live.snapshot().deny.limit;
+            let limit = limit.saturating_add(RESERVED);
+            revocations.deny_all(entries, limit).await
+        }
+        Doing::Allow => revocations.allow_all(entries).await,
+    };
+    let (mut changed, mut failed) = (0, None);
+    for (entry, outcome) in shown.iter().zip(outcomes) {
+        let entry = serde_json::to_string(entry).unwrap_or_default();
+        match outcome {
+            Ok(true) => {
+                changed += 1;
+                tracing::info!(
+                    administrator = who.name(),
+                    action = doing.name(),
+                    entry,
+                    "the deny list was changed"
+                );
+            }
+            Ok(false) => {}
+            Err(why @ (Refused::Full | Refused::Busy | Refused::NotKept(_))) => {
+                tracing::error!(
+                    administrator = who.name(), action = doing.name(), entry, error = %why,
+                    "a change of the deny list is not acknowledged"
+                );
+                failed = Some(why.to_string());
+            }
+        }
+    }
+    match failed {
+        Some(why) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+        None if changed == 0 && doing == Doing::Allow => refused(
+            StatusCode::NOT_FOUND,
+            "there is no such entry here; one of the configuration or of its file is taken back there",
+        ),
+        None => told(&json!({ "changed": changed })),
+    }
+}
+
+/// One entry, or an array of them.
+fn entries(body: &[u8]) -> Result<Vec<Denial>, String> {
+    let is_array = body.trim_ascii_start().starts_with(b"[");
+    let entries = if is_array {
+        serde_json::from_slice(body)
     } else {
-        shared.revocations.allow(entry, changes).await
+        serde_json::from_slice(body).map(|entry| vec![entry])
     };
-    Some(match done {
-        Ok(true) => response(StatusCode::OK, &json!({ "done": true })),
-        Ok(false) => response(StatusCode::NOT_FOUND, &json!({ "error": "no such entry" })),
-        Err(refused @ (Refused::Full | Refused::NotKept(_))) => {
-            let told = json!({ "error": refused.to_string() });
-            response(StatusCode::SERVICE_UNAVAILABLE, &told)
-        }
-    })
-}
-
-/// When each client and each of its secrets last authenticated. `None` as for [`answer`].
-pub(super) fn clients(
-    shared: &std::sync::Arc<Shared>,
-    door: Door,
-    request: &Request<Incoming>,
-) -> Option<Response<Full<Bytes>>> {
-    if !may_act(shared, door, request.headers()) {
-        return None;
+    let entries: Vec<Denial> = entries.map_err(|error| error.to_string())?;
+    if entries.is_empty() {
+        return Err("there is no entry".to_owned());
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let told = json!({ "error": "GET" });
-        return Some(response(StatusCode::METHOD_NOT_ALLOWED, &told));
+    if entries.len() > ENTRIES_MAX {
+        return Err(format!("there are more than {ENTRIES_MAX} entries"));
     }
-    let snapshot = shared.live.snapshot();
-    let server = snapshot.token_server.as_ref()?;
-    let told = shared.last_used.told(&server.clients);
-    Some(response(StatusCode::OK, &told))
-}
-
-fn may_act(shared: &std::sync::Arc<Shared>, door: Door, headers: &HeaderMap) -> bool {
-    let Door::Network(source) = door else {
-        return true;
-    };
-    if !headers.contains_key(AUTHORIZATION) {
-        return false;
-    }
-    let limits = shared.live.snapshot().limits.clone();
-    let (budget, arrived) = (limits.bearer_failures, std::time::Instant::now());
-    if shared.failures.check(source, budget, arrived).is_err() {
-        return false;
-    }
-    let judged = find(headers, limits.token).and_then(|presented| match presented.scheme {
-        Scheme::Bearer => {
-            let token = std::str::from_utf8(presented.token);
-            let token = token.map_err(|_| crate::refusal::Reason::TokenMalformed)?;
-            Validator::new(std::sync::Arc::clone(shared)).check(token)
-        }
-        Scheme::Dpop => Err(crate::refusal::Reason::SchemeUnsupported),
-    });
-    let Ok(principal) = judged else {
-        shared.failures.spend(source, budget, arrived);
-        return false;
-    };
-    principal.scopes.iter().any(|scope| **scope == *SCOPE)
-}
-
-fn entry(body: &[u8]) -> Result<Denial, String> {
-    let entry: Denial = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    if entry.names_something() {
-        Ok(entry)
+    if entries.iter().all(Denial::names_something) {
+        Ok(entries)
     } else {
-        Err("the entry names nothing, so it would refuse everybody".to_owned())
+        Err("an entry names nothing, so it would refuse everybody".to_owned())
     }
 }
 
-fn list(shared: &Shared) -> Response<Full<Bytes>> {
-    let (tokens, entries) = shared.revocations.listed();
-    let snapshot = shared.live.snapshot();
-    let told = json!({
-        "revokedTokens": tokens,
-        "entries": entries,
-        "configured": snapshot.deny.entries(),
-    });
-    response(StatusCode::OK, &told)
+fn told(what: &impl Serialize) -> Response<Full<Bytes>> {
+    match serde_json::to_string(what) {
+        Ok(json) => response(StatusCode::OK, json),
+        Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "it cannot be shown"),
+    }
 }
 
-fn response(status: StatusCode, told: &serde_json::Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(format!("{told}\n"))));
+fn refused(status: StatusCode, what: &str) -> Response<Full<Bytes>> {
+    response(status, json!({ "error": what }).to_string())
+}
+
+fn not_allowed(methods: &'static str) -> Response<Full<Bytes>> {
+    let mut response = refused(StatusCode::METHOD_NOT_ALLOWED, methods);
+    let allowed = HeaderValue::from_static(methods);
+    response.headers_mut().insert(ALLOW, allowed);
+    response
+}
+
+fn response(status: StatusCode, mut json: String) -> Response<Full<Bytes>> {
+    json.push('\n');
+    let mut response = Response::new(Full::new(Bytes::from(json)));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response
-}
-
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }

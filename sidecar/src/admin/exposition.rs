@@ -50,6 +50,7 @@ impl Collector for Everything {
         requests(&mut writer, &self.0)?;
         refusals(&mut writer, workers)?;
         tokens(&mut writer, workers)?;
+        denied(&mut writer, &self.0)?;
         memories(&mut writer, &self.0)?;
         connections(&mut writer, workers)?;
         upstream(&mut writer, workers)?;
@@ -194,19 +195,11 @@ fn issuers(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
 /// The sizes of what outlives a request; each is bounded.
 fn memories(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
     let count = |kept: usize| i64::try_from(kept).unwrap_or(i64::MAX);
-    let (revoked, entries) = shared.revocations.listed();
-    let denied = entries.len() + shared.live.snapshot().deny.entries().len();
     writer.gauge(
         "tokens_known",
         "Validated tokens that are remembered",
         count(shared.tokens.len()),
     )?;
-    writer.gauge(
-        "tokens_revoked",
-        "Tokens that were revoked and are not over yet",
-        count(revoked),
-    )?;
-    writer.gauge("deny_entries", "Entries of the deny list", count(denied))?;
     writer.gauge(
         "failure_budgets",
         "Addresses whose budget of bearer failures is not whole",
@@ -216,6 +209,53 @@ fn memories(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
         "rate_budgets",
         "Budgets of requests that are not whole",
         count(shared.rates.kept()),
+    )
+}
+
+fn denied(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
+    let snapshot = shared.live.snapshot();
+    let counts = shared.revocations.counts();
+    let file = snapshot.deny.file.as_ref();
+    let in_file = file.map_or(0, |file| file.list().entries().len());
+    let count = |entries: usize| i64::try_from(entries).unwrap_or(i64::MAX);
+    let by_source = [
+        ("configuration", snapshot.deny.entries.entries().len()),
+        ("file", in_file),
+        ("kept", counts.entries),
+    ];
+    writer.gauges(
+        "deny_entries",
+        "Entries of the deny list by where they are kept",
+        None,
+        by_source
+            .map(|(source, entries)| (vec![("source", source)], entries as u64))
+            .to_vec(),
+    )?;
+    writer.gauge(
+        "tokens_revoked",
+        "Tokens that were revoked by themselves",
+        count(counts.tokens),
+    )?;
+    writer.gauge(
+        "deny_limit",
+        "How many entries and revoked tokens may be kept beside the configuration and its file",
+        count(snapshot.deny.limit),
+    )?;
+    let good = file.is_none_or(|file| file.status().fault.is_none());
+    writer.gauge(
+        "deny_file_good",
+        "0 while what is in the file of the deny list is kept out",
+        i64::from(good),
+    )?;
+    writer.gauge(
+        "deny_unwritten",
+        "Changes of the deny list that are in force and would not survive a restart",
+        i64::try_from(counts.unwritten).unwrap_or(i64::MAX),
+    )?;
+    writer.counter(
+        "streams_revoked",
+        "Bodies that were cut because their request's token was revoked or its client removed",
+        shared.changes.cut(),
     )
 }
 

@@ -211,8 +211,19 @@ impl RouteLabel {
     pub const JWKS: Self = Self(2);
     /// `/connect/token`.
     pub const TOKEN: Self = Self(3);
+    /// `/connect/introspect`.
+    pub const INTROSPECT: Self = Self(4);
+    /// `/connect/revoke`.
+    pub const REVOKE: Self = Self(5);
 
-    const FIXED: [&'static str; 4] = ["other", "discovery", "jwks", "token"];
+    const FIXED: [&'static str; 6] = [
+        "other",
+        "discovery",
+        "jwks",
+        "token",
+        "introspect",
+        "revoke",
+    ];
 
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)

@@ -42,6 +42,7 @@ impl Readiness {
         let mut checks = vec![config(shared, &snapshot)];
         checks.extend(stages(shared, &snapshot));
         checks.extend(shadow(&snapshot));
+        checks.push(deny(shared, &snapshot));
         if verbose {
             checks.extend(issuers(&snapshot));
         }
@@ -170,6 +171,51 @@ fn shadow(snapshot: &Snapshot) -> Option<Check> {
             routes.join(", ")
         ),
     })
+}
+
+/// A file that is no list, or a revocation that could not be written, does not make the process
+/// unready: what is known stays in force.
+fn deny(shared: &Shared, snapshot: &Snapshot) -> Check {
+    let counts = shared.revocations.counts();
+    let mut detail = format!(
+        "{} in the configuration, {} kept of at most {}",
+        snapshot.deny.entries.entries().len(),
+        counts.tokens + counts.entries,
+        snapshot.deny.limit
+    );
+    let mut state = State::Good;
+    if let Some(file) = &snapshot.deny.file {
+        let status = file.status();
+        let good_at = time::OffsetDateTime::from(status.good_at);
+        let _ = write!(
+            detail,
+            "; {} in {}, found good at {}",
+            file.list().entries().len(),
+            file.path().display(),
+            good_at.format(&Rfc3339).unwrap_or_default()
+        );
+        if let Some(fault) = status.fault {
+            state = State::Told;
+            let _ = write!(detail, "; what is there now was kept out: {fault}");
+        }
+    }
+    if counts.damaged > 0 {
+        state = State::Told;
+        let _ = write!(
+            detail,
+            "; {} lines of revocations.jsonl cannot be read",
+            counts.damaged
+        );
+    }
+    if counts.unwritten > 0 {
+        state = State::Told;
+        let _ = write!(detail, "; {} would not survive a restart", counts.unwritten);
+    }
+    Check {
+        name: "deny list",
+        state,
+        detail,
+    }
 }
 
 async fn upstream(snapshot: &Snapshot) -> Check {

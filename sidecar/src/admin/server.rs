@@ -1,8 +1,8 @@
-//! Plain HTTP for probes and scrapers: `/livez`, `/readyz`, `/metrics`; and `/deny` for
-//! administrators.
+//! Plain HTTP for probes and scrapers: `/livez`, `/readyz`, `/metrics`; and for administrators.
 //!
 //! In: requests of whoever reaches the listener, or may open the socket `admin.sock` under the data
-//! folder. Out: text. Who may change something is `actions`' to say.
+//! folder. Out: text. Elsewhere: who may do more than look at probes (`authority`), and what that is
+//! (`actions`).
 
 use std::convert::Infallible;
 use std::io;
@@ -24,7 +24,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
-use super::actions::{self, Door};
+use super::actions;
+use super::authority::{self, Door};
 use super::exposition;
 use super::guard::{self, Foreign};
 use super::readiness::Readiness;
@@ -138,12 +139,11 @@ async fn answer(
             StatusCode::FORBIDDEN,
             "This listener does not answer web pages\n",
         ),
-        Ok(()) if request.uri().path() == "/deny" => {
-            let acted = actions::answer(shared, door, request).await;
-            acted.unwrap_or_else(not_here)
-        }
-        Ok(()) if request.uri().path() == "/clients" => {
-            actions::clients(shared, door, &request).unwrap_or_else(not_here)
+        Ok(()) if actions::is_action(request.uri().path()) => {
+            match authority::authorise(shared, door, request.headers()) {
+                Ok(who) => actions::answer(shared, &who, request).await,
+                Err(refused) => refused.response(),
+            }
         }
         Ok(()) if !matches!(*request.method(), Method::GET | Method::HEAD) => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n");
@@ -202,7 +202,7 @@ fn names_verbose(pair: &str) -> bool {
     matches!(pair, "verbose" | "verbose=" | "verbose=1" | "verbose=true")
 }
 
-fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");

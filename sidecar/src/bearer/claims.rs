@@ -88,7 +88,7 @@ impl Claims {
 pub(super) fn revocable(claims: &Object) -> Option<Revocable> {
     Some(Revocable {
         client: text(claims, "client_id").ok()??.into(),
-        token: text(claims, "jti").ok()??.into(),
+        token: text(claims, "jti").ok()?.map(Into::into),
         until: time(claims, "exp").ok()??,
     })
 }

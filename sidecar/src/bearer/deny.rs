@@ -4,14 +4,19 @@
 //! falls under one of them. An entry is a conjunction: everything that it names must be the
 //! token's. Pure; where entries are kept is `revocations`'.
 
+mod file;
+
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::Principal;
 
+pub use file::DenyFile;
+pub(crate) use file::DenyWatcher;
+
 /// One entry: what it names must all be the token's. At least one thing is named.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
 pub struct Denial {
     /// `jti`.
@@ -55,6 +60,22 @@ impl Denial {
         self.until.is_some_and(|until| until <= now)
     }
 
+    /// The token of an entry that names nothing else.
+    pub(super) fn lone_token(&self) -> Option<&str> {
+        match self {
+            Self {
+                token: Some(token),
+                client: None,
+                subject: None,
+                key: None,
+                issuer: None,
+                issued_before: None,
+                until: _,
+            } => Some(token),
+            _ => None,
+        }
+    }
+
     fn covers(&self, principal: &Principal, now: u64) -> bool {
         let token = &principal.token;
         let is = |named: &Option<Box<str>>, own: Option<&str>| {
@@ -72,42 +93,47 @@ impl Denial {
     }
 }
 
-/// What an entry is found by: the first of these that it names.
-#[derive(PartialEq, Eq, Hash)]
-enum By {
-    Token,
-    Subject,
-    Client,
-    Key,
-}
-
 /// Entries, found without looking at all of them.
 #[derive(Default)]
 pub struct Denials {
     entries: Vec<Denial>,
-    index: HashMap<(By, Box<str>), Vec<usize>>,
+    /// Places of entries, each by the first of these that it names.
+    by_token: Places,
+    by_subject: Places,
+    by_client: Places,
+    by_key: Places,
     /// Those that name no more than an issuer or an instant.
     wide: Vec<usize>,
 }
+
+type Places = HashMap<Box<str>, Vec<usize>>;
 
 impl Denials {
     /// Of these entries. What names nothing must have been refused before.
     pub fn new(entries: Vec<Denial>) -> Self {
         let mut denials = Self::default();
         for (place, entry) in entries.iter().enumerate() {
-            let by = [
-                (By::Token, &entry.token),
-                (By::Subject, &entry.subject),
-                (By::Client, &entry.client),
-                (By::Key, &entry.key),
-            ];
-            let found = by
-                .into_iter()
-                .find_map(|(by, named)| Some((by, named.clone()?)));
-            match found {
-                Some(key) => denials.index.entry(key).or_default().push(place),
-                None => denials.wide.push(place),
-            }
+            let (found_by, named) = match entry {
+                Denial {
+                    token: Some(named), ..
+                } => (&mut denials.by_token, named),
+                Denial {
+                    subject: Some(named),
+                    ..
+                } => (&mut denials.by_subject, named),
+                Denial {
+                    client: Some(named),
+                    ..
+                } => (&mut denials.by_client, named),
+                Denial {
+                    key: Some(named), ..
+                } => (&mut denials.by_key, named),
+                _ => {
+                    denials.wide.push(place);
+                    continue;
+                }
+            };
+            found_by.entry(named.clone()).or_default().push(place);
         }
         denials.entries = entries;
         denials
@@ -125,16 +151,15 @@ impl Denials {
         }
         let covers = |place: &usize| self.entries[*place].covers(principal, now);
         let token = &principal.token;
-        let keys = [
-            (By::Token, token.jti.as_deref()),
-            (By::Subject, Some(&*principal.subject)),
-            (By::Client, Some(&*principal.client_id)),
-            (By::Key, Some(&*token.kid)),
-        ];
-        let mut found = keys
-            .into_iter()
-            .filter_map(|(by, value)| self.index.get(&(by, value?.into())))
-            .flatten();
+        let mut found = [
+            (&self.by_token, token.jti.as_deref()),
+            (&self.by_subject, Some(&*principal.subject)),
+            (&self.by_client, Some(&*principal.client_id)),
+            (&self.by_key, Some(&*token.kid)),
+        ]
+        .into_iter()
+        .filter_map(|(places, value)| places.get(value?))
+        .flatten();
         found.any(covers) || self.wide.iter().any(covers)
     }
 }
@@ -157,10 +182,14 @@ pub(crate) mod instant {
     use time::OffsetDateTime;
     use time::format_description::well_known::Rfc3339;
 
-    /// RFC 3339 to seconds since the epoch; what lies before it is none.
+    /// The last second that can be written again: an offset may lie beyond it.
+    const LAST: u64 = 253_402_300_799;
+
+    /// RFC 3339 to seconds since the epoch; what lies before it, or after year 9999, is none.
     pub(crate) fn parse(text: &str) -> Option<u64> {
         let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-        u64::try_from(time.unix_timestamp()).ok()
+        let seconds = u64::try_from(time.unix_timestamp()).ok()?;
+        (seconds <= LAST).then_some(seconds)
     }
 
     #[expect(clippy::ref_option, reason = "serde's signature")]
@@ -254,7 +283,14 @@ mod tests {
     #[test]
     fn an_entry_that_names_nothing_known_is_none() {
         assert!(serde_json::from_str::<Denial>(r#"{"Tokens":"1"}"#).is_err());
-        assert!(serde_json::from_str::<Denial>(r#"{"Until":"yesterday"}"#).is_err());
+        for time in [
+            "yesterday",
+            "1969-12-31T23:59:59Z",
+            "9999-12-31T23:59:59-01:00",
+        ] {
+            let json = format!(r#"{{"Client":"a","Until":"{time}"}}"#);
+            assert!(serde_json::from_str::<Denial>(&json).is_err(), "{json}");
+        }
         assert!(!entry("{}").names_something());
         assert!(!entry(r#"{"Until":"2031-01-01T00:00:00Z"}"#).names_something());
     }

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Denials, Epoch, Judging, Revocations};
+use super::{Epoch, Judging, Revocations};
 use crate::admin::Metrics;
 use crate::config::{
     Access, AccessLog, AdminUrl, Authority, BoundTokens, Client, ClientCertificates, Clients,
@@ -131,7 +131,10 @@ pub(crate) fn snapshot() -> Snapshot {
         ready_requires_upstream: false,
         trusted_proxies: crate::config::TrustedProxies::default(),
         forward_auth: false,
-        deny: Arc::new(Denials::default()),
+        deny: crate::config::Deny {
+            limit: 1000,
+            ..crate::config::Deny::default()
+        },
         data_folder: PathBuf::from("data"),
         workers: 1,
         prepared: crate::gate::Prepared::default(),
@@ -171,7 +174,7 @@ fn limits() -> Limits {
 static EPOCH: LazyLock<Epoch> = LazyLock::new(Epoch::default);
 static REVOCATIONS: LazyLock<Revocations> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
-    Revocations::load(folder.path(), NOW)
+    Revocations::load(folder.path(), Arc::default(), NOW).unwrap()
 });
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(1));
 

@@ -1,6 +1,6 @@
 //! What fuzz targets drive: credentials and claims of anybody's making.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
@@ -30,7 +30,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     };
     let snapshot = source.load(None).outcome.expect("a valid configuration");
     World {
-        revocations: Revocations::load(&folder, NOW),
+        revocations: Revocations::load(&folder, Arc::default(), NOW).expect("a folder"),
         snapshot,
         epoch: Epoch::default(),
         metrics: Metrics::new(1),

@@ -1,205 +1,206 @@
 //! What was revoked while running, and survives a restart.
 //!
 //! In: revocations of clients, entries of an administrator. Out: whether a token falls under one.
-//! A change is in force at once, and acknowledged when it is on the disk: `revocations.jsonl` under
-//! the data folder, a line for each change, written by one thread that serves everybody who waits
-//! with one fsync. A torn last line is dropped; it was never acknowledged.
-//! Elsewhere: entries of the configuration (`config`); who may revoke what (`oauth`, `admin`).
+//! One thread makes every change, so the order in memory is the order on the disk: what waits is
+//! taken together, put in force, written to `revocations.jsonl` under the data folder, synced once,
+//! and acknowledged then. The thread also follows what other processes write to the same file.
+//! Elsewhere: the file (`journal`), entries of the configuration and of the watched file (`deny`),
+//! who may revoke what (`oauth`, `admin`).
 
 mod journal;
+mod keeper;
 
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
 use arc_swap::ArcSwap;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
+use tokio::sync::oneshot;
 
 use super::deny::{Denial, Denials};
 use super::{Changes, Principal};
 use journal::{Change, Journal};
+use keeper::{Keeper, Order};
 
-/// Revoked tokens and an administrator's entries that are kept at a time. Live ones are never
-/// forgotten to make room: a revocation that finds none is refused.
-const KEPT_MAX: usize = 64 * 1024;
-/// Of those, an administrator's entries: each change of them is indexed anew.
-const ENTRIES_MAX: usize = 4096;
+/// Changes that wait for the disk. A round of them takes some milliseconds, so more than that at
+/// once are not clients' any more.
+const WAITING_MAX: usize = 4096;
 
 /// What was revoked while running.
 pub struct Revocations {
     state: Arc<State>,
-    journal: Journal,
+    orders: SyncSender<Order>,
 }
 
-/// What holds now.
+/// By `jti`, with the second from which on the entry is over.
+type Tokens = HashMap<Box<str>, u64>;
+
+/// What holds now. Written by the keeper's thread alone.
 #[derive(Default)]
 struct State {
-    /// `jti` of our own tokens, with the second from which on they are over anyway.
-    tokens: RwLock<HashMap<Box<str>, u64>>,
+    /// Entries that name nothing but a token.
+    tokens: RwLock<Tokens>,
+    /// All others.
     entries: ArcSwap<Denials>,
-    /// Held while entries change.
-    changing: Mutex<()>,
+    /// Lines of the file that could not be read.
+    damaged: AtomicU64,
+    /// Changes that are in force and could not be written yet.
+    unwritten: AtomicU64,
 }
 
 /// Why a revocation is not acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// As many as can be are kept already.
-    #[error("as many revocations as can be are kept already")]
+    /// `Deny.Limit` is reached; nothing that is in force is forgotten to make room.
+    #[error("as many revocations as `Deny.Limit` allows are kept already")]
     Full,
+    /// More changes wait than can be.
+    #[error("too many revocations wait to be written")]
+    Busy,
     /// It is in force, but would not outlive this process.
-    #[error("the revocation cannot be kept")]
+    #[error("the revocation is in force, but cannot be kept over a restart")]
     NotKept(#[from] io::Error),
 }
 
+/// Numbers for probes and metrics.
+pub(crate) struct Counts {
+    /// Entries that name nothing but a token: what clients revoke.
+    pub(crate) tokens: usize,
+    /// Other entries of an administrator.
+    pub(crate) entries: usize,
+    /// Lines of the file that could not be read.
+    pub(crate) damaged: u64,
+    /// Changes that are in force and could not be written yet.
+    pub(crate) unwritten: u64,
+}
+
 impl Revocations {
-    /// What `data_folder` remembers, less what is over at `now` (seconds).
-    pub(crate) fn load(data_folder: &Path, now: u64) -> Self {
+    /// What `data_folder` remembers, less what is over at `now` (seconds). From then on the file is
+    /// followed, and every change is told to `changes`.
+    ///
+    /// # Errors
+    /// There is a file, and it cannot be read: starting without it would let in what was revoked.
+    pub(crate) fn load(data_folder: &Path, changes: Arc<Changes>, now: u64) -> io::Result<Self> {
         let state = Arc::new(State::default());
-        let (mut tokens, mut entries) = (HashMap::new(), Vec::new());
-        for change in journal::read(data_folder) {
-            match change {
-                Change::Add(denial) if denial.is_over(now) || !denial.names_something() => {}
-                Change::Add(denial) => match lone_token(&denial) {
-                    Some((token, until)) => {
-                        tokens.insert(token.into(), until);
-                    }
-                    None => entries.push(denial),
-                },
-                Change::Remove(denial) => {
-                    if let Some((token, _)) = lone_token(&denial) {
-                        tokens.remove(token);
-                    }
-                    entries.retain(|entry| *entry != denial);
-                }
-            }
-        }
-        *state.tokens.write() = tokens;
-        state.entries.store(Arc::new(Denials::new(entries)));
-        let journal = {
-            let state = Arc::clone(&state);
-            Journal::start(data_folder, move |now| state.live(now))
-        };
-        Self { state, journal }
+        let (orders, waiting) = sync_channel(WAITING_MAX);
+        let journal = Journal::new(data_folder);
+        let mut keeper = Keeper::new(journal, Arc::clone(&state), changes);
+        keeper.follow(now)?;
+        std::thread::Builder::new()
+            .name("revocations".to_owned())
+            .spawn(move || keeper.run(&waiting))?;
+        Ok(Self { state, orders })
     }
 
-    /// Revokes one of our own tokens until `until`, when it is over anyway. In force before this
-    /// returns, and on the disk.
-    pub(crate) async fn revoke(
+    /// Adds an entry, for as long as it has an end or for good. On the disk and in force when this
+    /// returns. An entry that is there already with another end gets this one.
+    ///
+    /// # Errors
+    /// As [`Refused`] says. After [`Refused::NotKept`] it is in force all the same.
+    pub(crate) async fn deny(&self, denial: Denial, limit: usize) -> Result<(), Refused> {
+        let answered = self.send(Change::Add(denial), limit)?;
+        outcome(answered).await.map(|_| ())
+    }
+
+    /// The same for several, at the cost of one.
+    pub(crate) async fn deny_all(
         &self,
-        token: &str,
-        until: u64,
-        changes: &Changes,
-        now: u64,
-    ) -> Result<(), Refused> {
-        {
-            let mut tokens = self.state.tokens.write();
-            if tokens.len() >= KEPT_MAX {
-                tokens.retain(|_, until| *until > now);
-            }
-            if tokens.len() >= KEPT_MAX && !tokens.contains_key(token) {
-                return Err(Refused::Full);
-            }
-            tokens.insert(token.into(), until);
-        }
-        changes.happened();
-        let denial = Denial {
-            token: Some(token.into()),
-            until: Some(until),
-            ..Denial::default()
-        };
-        Ok(self.journal.append(Change::Add(denial)).await?)
+        denials: Vec<Denial>,
+        limit: usize,
+    ) -> Vec<Result<bool, Refused>> {
+        self.order_all(denials, Change::Add, limit).await
     }
 
-    /// Adds an administrator's entry. In force before this returns, and on the disk.
-    pub(crate) async fn deny(
+    /// Takes entries back, whatever their ends; false for each that there was not.
+    pub(crate) async fn allow_all(&self, denials: Vec<Denial>) -> Vec<Result<bool, Refused>> {
+        self.order_all(denials, Change::Remove, usize::MAX).await
+    }
+
+    async fn order_all(
         &self,
-        denial: Denial,
-        changes: &Changes,
-        now: u64,
-    ) -> Result<(), Refused> {
-        {
-            let _changing = self.state.changing.lock();
-            let mut entries = self.state.entries.load().entries().to_vec();
-            entries.retain(|entry| !entry.is_over(now));
-            if !entries.contains(&denial) {
-                if entries.len() >= ENTRIES_MAX {
-                    return Err(Refused::Full);
-                }
-                entries.push(denial.clone());
-            }
-            self.state.entries.store(Arc::new(Denials::new(entries)));
+        denials: Vec<Denial>,
+        change: fn(Denial) -> Change,
+        limit: usize,
+    ) -> Vec<Result<bool, Refused>> {
+        // All are sent before the first is waited for.
+        let sent: Vec<_> = denials
+            .into_iter()
+            .map(|denial| self.send(change(denial), limit))
+            .collect();
+        let mut outcomes = Vec::with_capacity(sent.len());
+        for answered in sent {
+            outcomes.push(match answered {
+                Ok(answered) => outcome(answered).await,
+                Err(refused) => Err(refused),
+            });
         }
-        changes.happened();
-        Ok(self.journal.append(Change::Add(denial)).await?)
+        outcomes
     }
 
-    /// Takes an entry back, or the revocation of one token; false when there was none.
-    pub(crate) async fn allow(&self, denial: Denial, changes: &Changes) -> Result<bool, Refused> {
-        let known = {
-            let _changing = self.state.changing.lock();
-            let revoked = lone_token(&denial)
-                .is_some_and(|(token, _)| self.state.tokens.write().remove(token).is_some());
-            let mut entries = self.state.entries.load().entries().to_vec();
-            let before = entries.len();
-            entries.retain(|entry| *entry != denial);
-            let listed = entries.len() < before;
-            if listed {
-                self.state.entries.store(Arc::new(Denials::new(entries)));
-            }
-            revoked || listed
+    fn send(&self, change: Change, limit: usize) -> Result<Answered, Refused> {
+        let (answer, answered) = oneshot::channel();
+        let order = Order {
+            change,
+            limit,
+            answer,
         };
-        if known {
-            changes.happened();
-            self.journal.append(Change::Remove(denial)).await?;
-        }
-        Ok(known)
+        self.orders.try_send(order).map_err(|error| match error {
+            TrySendError::Full(_) => Refused::Busy,
+            TrySendError::Disconnected(_) => gone(),
+        })?;
+        Ok(answered)
     }
 
     /// Whether a token of `principal` was revoked.
     pub(crate) fn cover(&self, principal: &Principal, now: u64) -> bool {
         let revoked = principal.token.jti.as_deref().is_some_and(|jti| {
             let tokens = self.state.tokens.read();
-            !tokens.is_empty() && tokens.contains_key(jti)
+            tokens.get(jti).is_some_and(|until| *until > now)
         });
         revoked || self.state.entries.load().cover(principal, now)
     }
 
-    /// How many tokens are revoked, and the entries of an administrator.
-    pub(crate) fn listed(&self) -> (usize, Vec<Denial>) {
-        let tokens = self.state.tokens.read().len();
-        (tokens, self.state.entries.load().entries().to_vec())
+    /// Every entry, those of single tokens last.
+    pub(crate) fn listed(&self) -> Vec<Denial> {
+        self.state.all()
     }
+
+    /// How many there are, and what went wrong with them.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            tokens: self.state.tokens.read().len(),
+            entries: self.state.entries.load().entries().len(),
+            damaged: self.state.damaged.load(Relaxed),
+            unwritten: self.state.unwritten.load(Relaxed),
+        }
+    }
+}
+
+type Answered = oneshot::Receiver<Result<bool, Refused>>;
+
+async fn outcome(answered: Answered) -> Result<bool, Refused> {
+    answered.await.unwrap_or_else(|_| Err(gone()))
+}
+
+fn gone() -> Refused {
+    io::Error::other("the thread that keeps revocations has ended").into()
 }
 
 impl State {
-    /// Everything that has to be remembered.
-    fn live(&self, now: u64) -> Vec<Denial> {
-        let mut tokens = self.tokens.write();
-        tokens.retain(|_, until| *until > now);
-        let tokens = tokens.iter().map(|(token, until)| Denial {
+    fn all(&self) -> Vec<Denial> {
+        let mut all = self.entries.load().entries().to_vec();
+        let tokens = self.tokens.read();
+        all.extend(tokens.iter().map(|(token, until)| Denial {
             token: Some(token.clone()),
-            until: Some(*until),
+            until: (*until < u64::MAX).then_some(*until),
             ..Denial::default()
-        });
-        let entries = self.entries.load();
-        let entries = entries.entries().iter().filter(|entry| !entry.is_over(now));
-        tokens.chain(entries.cloned()).collect()
+        }));
+        all
     }
-}
-
-/// The token and its end, where an entry names nothing else.
-fn lone_token(denial: &Denial) -> Option<(&str, u64)> {
-    let bare = Denial {
-        token: None,
-        until: None,
-        ..denial.clone()
-    };
-    if bare.names_something() {
-        return None;
-    }
-    Some((denial.token.as_deref()?, denial.until.unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]

@@ -1,76 +1,100 @@
 //! `Deny`: tokens that are refused though nothing is wrong with them, here or in a watched file.
 //!
-//! The file is how replicas share a list: a `ConfigMap` or a volume that all of them see. It is read
-//! with the configuration, and a content that is no list refuses the whole reload, so the last good
-//! list stays in force.
+//! In: the object. Out: [`Deny`]. At the start, and where the configuration names another file, a
+//! file that is no list is a fault; from then on it is kept up to date by itself (`bearer::deny`),
+//! so that a broken file holds up no reload, nor a broken configuration the file.
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use settings::{Fault, Mark, Object, Reading};
+use settings::{Fault, Mark, Object, Reading, Severity};
 
-use crate::bearer::{Denial, Denials, instant};
+use super::Snapshot;
+use crate::bearer::{Denial, Denials, DenyFile, Principal, instant};
 
-/// Bytes of the file: some 100,000 entries.
-const FILE_BYTES_MAX: u64 = 16 << 20;
+/// What the configuration denies.
+#[derive(Debug, Default)]
+pub struct Deny {
+    /// Its own entries.
+    pub entries: Denials,
+    /// The watched file, if there is one.
+    pub file: Option<Arc<DenyFile>>,
+    /// Entries that are kept beside these: revoked tokens, and those of an administrator.
+    pub limit: usize,
+}
 
-/// Every entry, of the configuration and of the file that it names.
-pub(super) fn read(object: &Object<'_>, reading: &mut Reading) -> Denials {
-    let mut entries = Vec::new();
-    for object in object.objects(reading, "Entries") {
-        let entry = entry(&object, reading);
-        push(
-            entry,
-            object.mark(),
-            "in this object",
-            &mut entries,
-            reading,
-        );
+impl Deny {
+    /// Whether a token of `principal` is refused at `now`, in seconds.
+    pub(crate) fn cover(&self, principal: &Principal, now: u64) -> bool {
+        let in_file = |file: &Arc<DenyFile>| file.cover(principal, now);
+        self.entries.cover(principal, now) || self.file.as_ref().is_some_and(in_file)
     }
-    if let Some(file) = object.text(reading, "File") {
-        let path = reading.absolute(&file.value);
-        reading.watch(&path);
-        match of_file(&path) {
-            Ok(listed) => {
-                for (number, entry) in (1..).zip(listed) {
-                    let place = format!("entry {number} of the file");
-                    push(entry, file.mark, &place, &mut entries, reading);
-                }
-            }
-            Err(what) => {
-                let message = format!("the deny list `{}` cannot be read", path.display());
-                reading
-                    .faults
-                    .push(Fault::error(file.mark, message).label(what));
-            }
+}
+
+/// As it stands in the file.
+pub(super) struct DenyDraft {
+    entries: Denials,
+    file: Option<(PathBuf, Mark)>,
+    limit: usize,
+}
+
+impl DenyDraft {
+    pub(super) fn read(object: &Object<'_>, reading: &mut Reading) -> Self {
+        let mut entries = Vec::new();
+        for object in object.objects(reading, "Entries") {
+            entries.extend(entry(&object, reading));
+        }
+        let file = object.text(reading, "File");
+        Self {
+            entries: Denials::new(entries),
+            file: file.map(|file| (reading.absolute(&file.value), file.mark)),
+            limit: object.integer(reading, "Limit").value,
         }
     }
-    Denials::new(entries)
+
+    /// Reads the file, unless `previous` has it already.
+    pub(super) fn load(self, previous: Option<&Snapshot>, reading: &mut Reading) -> Deny {
+        let file = self.file.and_then(|(path, mark)| {
+            let known = previous.and_then(|previous| previous.deny.file.as_ref());
+            if let Some(known) = known.filter(|known| known.path() == path) {
+                return Some(Arc::clone(known));
+            }
+            check(&path, mark, reading).map(Arc::new)
+        });
+        Deny {
+            entries: self.entries,
+            file,
+            limit: self.limit,
+        }
+    }
+
+    /// Reads the file for its faults.
+    pub(super) fn check(&self, reading: &mut Reading) {
+        if let Some((path, mark)) = &self.file {
+            let _ = check(path, *mark, reading);
+        }
+    }
 }
 
-fn push(entry: Denial, mark: Mark, place: &str, entries: &mut Vec<Denial>, reading: &mut Reading) {
-    if entry.names_something() {
-        entries.push(entry);
-        return;
-    }
-    // After a faulty value nothing may be left to name.
-    if !reading.faults.has_errors() {
-        reading.faults.push(
-            Fault::error(mark, "an entry of the deny list that names nothing")
-                .label(place)
-                .help(
-                    "it would refuse everybody; name `Token`, `Client`, `Subject`, `Key`, \
-                     `Issuer` or `IssuedBefore`",
-                ),
-        );
+fn check(path: &std::path::Path, mark: Mark, reading: &mut Reading) -> Option<DenyFile> {
+    match DenyFile::open(path) {
+        Ok(file) => Some(file),
+        Err(fault) => {
+            let message = format!("`{}` is no deny list", path.display());
+            let what = super::source::chain(&fault);
+            reading.faults.push(Fault::error(mark, message).label(what));
+            None
+        }
     }
 }
 
-fn entry(object: &Object<'_>, reading: &mut Reading) -> Denial {
+fn entry(object: &Object<'_>, reading: &mut Reading) -> Option<Denial> {
+    let faults = reading.faults.count(Severity::Error);
     let mut text =
         |key: &str| -> Option<Box<str>> { object.text(reading, key).map(|text| text.value.into()) };
     let (token, client, subject) = (text("Token"), text("Client"), text("Subject"));
     let (key, issuer) = (text("Key"), text("Issuer"));
-    Denial {
+    let entry = Denial {
         token,
         client,
         subject,
@@ -78,7 +102,25 @@ fn entry(object: &Object<'_>, reading: &mut Reading) -> Denial {
         issuer,
         issued_before: time(object, "IssuedBefore", reading),
         until: time(object, "Until", reading),
+    };
+    if entry.names_something() {
+        return Some(entry);
     }
+    // After a faulty value nothing may be left to name.
+    if reading.faults.count(Severity::Error) == faults {
+        reading.faults.push(
+            Fault::error(
+                object.mark(),
+                "an entry of the deny list that names nothing",
+            )
+            .label("in this object")
+            .help(
+                "it would refuse everybody; name `Token`, `Client`, `Subject`, `Key`, `Issuer` or \
+                 `IssuedBefore`",
+            ),
+        );
+    }
+    None
 }
 
 fn time(object: &Object<'_>, key: &str, reading: &mut Reading) -> Option<u64> {
@@ -92,26 +134,4 @@ fn time(object: &Object<'_>, key: &str, reading: &mut Reading) -> Option<u64> {
         );
     }
     seconds
-}
-
-/// A JSON array of entries; an empty file is an empty list.
-fn of_file(path: &Path) -> Result<Vec<Denial>, String> {
-    let length = std::fs::metadata(path)
-        .map_err(|error| error.to_string())?
-        .len();
-    if length > FILE_BYTES_MAX {
-        return Err("it is larger than 16 MiB".to_owned());
-    }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Vec::new());
-    }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        // What serde says beside the place may quote the file.
-        format!(
-            "no list of entries: line {}, column {}",
-            error.line(),
-            error.column()
-        )
-    })
 }

@@ -9,15 +9,15 @@ use settings::{Mark, Object, Reading};
 
 use super::client_certificates::ClientCertificatesDraft;
 use super::clients::Registered;
+use super::deny::DenyDraft;
 use super::issuers::{self, IssuerDraft};
 use super::key_files::KeyFiles;
 use super::signing::SigningDraft;
 use super::{
     AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Issuer, Limits, ListenUrl,
-    LogSettings, PolicySettings, RouteSettings, TrustedProxies, UpstreamSettings, deny, proxies,
-    routes, urls,
+    LogSettings, PolicySettings, RouteSettings, TrustedProxies, UpstreamSettings, proxies, routes,
+    urls,
 };
-use crate::bearer::Denials;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 /// A [`Snapshot`](super::Snapshot) without its keys, with the places that checks point at.
@@ -56,9 +56,9 @@ pub(super) struct Draft {
     pub(super) admin_url: AdminUrl,
     pub(super) admin_mark: Mark,
     pub(super) ready_requires_upstream: bool,
-    pub(super) deny: Denials,
     pub(super) trusted_proxies: TrustedProxies,
     pub(super) forward_auth: bool,
+    pub(super) deny: DenyDraft,
     pub(super) data_folder: PathBuf,
     pub(super) data_folder_mark: Mark,
     /// `None`: the cores granted.
@@ -139,7 +139,7 @@ impl Draft {
                 .value,
             forward_auth: proxies::forward_auth(root, &trusted_proxies, reading),
             trusted_proxies,
-            deny: deny::read(&root.object(reading, "Deny"), reading),
+            deny: DenyDraft::read(&root.object(reading, "Deny"), reading),
             data_folder: reading.absolute(&data_folder),
             data_folder_mark: at("DataFolder"),
             workers: workers.map(|workers| workers.value),

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{
-    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Dpop, Drain, Issuers, Limits,
-    ListenUrl, LogSettings, PolicySettings, RouteSettings, TrustedProxies, UpstreamSettings,
+    AdminUrl, Authority, ClientCertificates, Clients, CorsOrigins, Deny, Dpop, Drain, Issuers,
+    Limits, ListenUrl, LogSettings, PolicySettings, RouteSettings, TrustedProxies,
+    UpstreamSettings,
 };
 use crate::keys::{Algorithm, KeyRing, Rotation};
 use crate::listener::Certificate;
@@ -69,7 +70,7 @@ pub struct Snapshot {
     /// `/readyz` follows the engine.
     pub ready_requires_upstream: bool,
     /// Tokens that are refused though nothing is wrong with them.
-    pub deny: Arc<crate::bearer::Denials>,
+    pub deny: Deny,
     /// Keys and the development certificate.
     pub data_folder: PathBuf,
     /// Runtimes; by default the cores granted.

@@ -111,6 +111,7 @@ impl Source {
             let certificate = draft.certificate.clone();
             load_certificate(certificate, draft, Purpose::Check, reading);
             draft.client_certificates.load(draft, reading);
+            draft.deny.check(reading);
             if let Some(token_server) = &draft.token_server {
                 load_keys(token_server, draft, None, Purpose::Check, reading);
             }
@@ -166,6 +167,7 @@ fn finish(
     if let Some((_, registered, _)) = &token_server {
         clients::connect(&registered.clients, previous, folder, reading);
     }
+    let deny = draft.deny.load(previous, reading);
     if reading.faults.has_errors() {
         return None;
     }
@@ -215,7 +217,7 @@ fn finish(
         ready_requires_upstream: draft.ready_requires_upstream,
         trusted_proxies: draft.trusted_proxies,
         forward_auth: draft.forward_auth,
-        deny: Arc::new(draft.deny),
+        deny,
         data_folder: draft.data_folder,
         workers: draft.workers.unwrap_or_else(cores_granted),
         prepared: crate::gate::Prepared::default(),
@@ -314,7 +316,7 @@ fn report(
 }
 
 /// An error and its causes on one line.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

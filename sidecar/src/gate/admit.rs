@@ -40,10 +40,11 @@ pub(super) async fn admit(
     let principal = judge(asked, &canonical, route, table, request_id)?;
     let mut body =
         RequestBody::new(incoming, &asked.snapshot.limits).map_err(|_| Reason::BodyTooLarge)?;
-    if let (RequestBody::Stream(stream), Some(principal)) = (&mut body, &principal) {
-        stream.hold_by(Leash::new(&asked.worker.shared, principal));
-    }
-    if let Some(speaks) = speaks(principal.as_deref(), route) {
+    if let Some(principal) = &principal
+        && let Some(speaks) = speaks(Some(principal), route)
+    {
+        // A token that ends while the body comes ends the request.
+        body.hold_by(|| Leash::new(&asked.worker.shared, principal));
         let verdict = Verdict {
             asked,
             request_id,

@@ -69,7 +69,7 @@ impl Rig {
         let engine = echo().await.to_string().parse().unwrap();
         snapshot.upstream.endpoint = Endpoint::Http { authority: engine };
         change(&mut snapshot);
-        let shared = Arc::new(Shared::new(Live::new(Arc::new(snapshot))));
+        let shared = Arc::new(Shared::new(Live::new(Arc::new(snapshot))).unwrap());
         let upstream = Upstream::new(
             &shared.live,
             #[cfg(feature = "embedded")]

@@ -23,7 +23,6 @@ use super::route::Route;
 use super::{check, log, proxies, trace};
 use crate::Worker;
 use crate::admin::{ClientLabel, Counters, RouteLabel};
-use crate::bearer::{Judging, Leash};
 use crate::body::{Arriving, ResponseBody};
 use crate::config::Snapshot;
 use crate::listener::Connection;
@@ -199,15 +198,9 @@ async fn stages(
                 request_id,
             };
             let admitted = admit(asked, arriving, route).await?;
-            let principal = admitted.principal.clone();
             // Boxed: hyper keeps room for the whole future in every connection, and this one is
             // 11 KiB that an idle connection would hold for nothing.
-            let answer = Box::pin(asked.worker.upstream.forward(admitted, asked.counters)).await;
-            Ok(match principal {
-                Some(principal) => answer?
-                    .map(|body| body.held_by(|| Leash::new(&asked.worker.shared, &principal))),
-                None => answer?,
-            })
+            Box::pin(asked.worker.upstream.forward(admitted, asked.worker)).await
         }
         Route::Unknown => Err(Reason::RouteUnknown.into()),
     }
@@ -234,15 +227,11 @@ async fn about_token(
     canonical: Canonical,
     incoming: Arriving,
 ) -> Result<Response<ResponseBody>, Refusal> {
-    let shared = &asked.worker.shared;
     let exchange = exchange(asked, ready, &canonical);
     if route == Route::Revocation {
-        let (revocations, changes) = (&shared.revocations, &shared.changes);
-        let answer = exchange.revoke(&canonical.head, incoming, revocations, changes);
-        return Box::pin(answer).await;
+        return Box::pin(exchange.revoke(&canonical.head, incoming)).await;
     }
-    let judging = Judging::new(shared, asked.snapshot, asked.unix_time);
-    Box::pin(exchange.introspect(&canonical.head, incoming, &judging)).await
+    Box::pin(exchange.introspect(&canonical.head, incoming)).await
 }
 
 fn exchange<'a>(
@@ -269,7 +258,9 @@ fn label(asked: &Asked<'_>, route: Route) -> RouteLabel {
     match route {
         Route::Discovery | Route::Resource => RouteLabel::DISCOVERY,
         Route::Jwks => RouteLabel::JWKS,
-        Route::Token | Route::Introspection | Route::Revocation => RouteLabel::TOKEN,
+        Route::Token => RouteLabel::TOKEN,
+        Route::Introspection => RouteLabel::INTROSPECT,
+        Route::Revocation => RouteLabel::REVOKE,
         Route::Forward(index) | Route::Closed(index) => match asked.snapshot.routes.get(index) {
             Some(route) => {
                 let pattern = route.pattern.as_str();

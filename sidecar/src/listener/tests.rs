@@ -96,7 +96,7 @@ pub(crate) fn snapshot(limits: Limits) -> Snapshot {
 
 /// What workers share, without a worker.
 pub(crate) fn shared() -> Arc<Shared> {
-    Arc::new(Shared::new(Live::new(Arc::new(snapshot(limits())))))
+    Arc::new(Shared::new(Live::new(Arc::new(snapshot(limits())))).unwrap())
 }
 
 /// A server on loopback, plain and TLS.

@@ -4,12 +4,15 @@
 //! else `{"active":false}` and nothing more (§2.2). A client may know its own tokens, or all with
 //! `Introspect`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
 use http_body::Body;
 use serde_json::{Value, json};
 
+use super::authenticate::Asking;
 use super::form::Form;
 use super::token::{Exchange, json as answer};
 use crate::bearer::{self, Judging, Origin, Principal};
@@ -17,12 +20,11 @@ use crate::body::ResponseBody;
 use crate::refusal::{Reason, Refusal};
 
 impl Exchange<'_> {
-    /// Answers an introspection request. `judging` is what tokens are judged by.
+    /// Answers an introspection request.
     pub(crate) async fn introspect<B>(
         &self,
         head: &Parts,
         body: B,
-        judging: &Judging<'_>,
     ) -> Result<Response<ResponseBody>, Refusal>
     where
         B: Body<Data = Bytes>,
@@ -32,20 +34,33 @@ impl Exchange<'_> {
         let (client, _) = self.asking.authenticate(&head.headers, &form).await?;
         let token = form.token.as_deref().ok_or(Reason::TokenMissing)?;
         // What is too long for the gate is good for nothing.
-        let short = token.len() <= self.asking.snapshot.limits.token;
-        let judged = if short {
-            bearer::validate(token.as_bytes(), judging).ok()
-        } else {
-            None
-        };
-        let known = judged
-            .map(|validated| validated.principal)
+        let known = Some(token.as_bytes())
+            .filter(|token| token.len() <= self.asking.snapshot.limits.token)
+            .and_then(|token| self.principal(token))
             .filter(|principal| client.introspect || is_own(principal, &client.id));
         let told = match known {
             Some(principal) => active(token, &principal),
             None => json!({ "active": false }),
         };
         Ok(answer(told.to_string().into_bytes()))
+    }
+
+    /// Whose token it is, by itself: a signature is paid for once, here or at the gate.
+    fn principal(&self, token: &[u8]) -> Option<Arc<Principal>> {
+        let Asking {
+            shared,
+            snapshot,
+            unix_time,
+            ..
+        } = self.asking;
+        let judging = Judging::new(shared, snapshot, unix_time);
+        if let Some(known) = shared.tokens.find(token, &judging) {
+            return Some(known);
+        }
+        let validated = bearer::validate(token, &judging).ok()?;
+        let principal = Arc::clone(&validated.principal);
+        shared.tokens.insert(token, validated, &judging);
+        Some(principal)
     }
 }
 

@@ -11,9 +11,10 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_body::Body;
 
+use super::authenticate::Asking;
 use super::form::Form;
 use super::token::Exchange;
-use crate::bearer::{self, Changes, Refused, Revocations};
+use crate::bearer::{self, Denial, Refused};
 use crate::body::ResponseBody;
 use crate::refusal::{Reason, Refusal};
 
@@ -23,8 +24,6 @@ impl Exchange<'_> {
         &self,
         head: &Parts,
         body: B,
-        revocations: &Revocations,
-        changes: &Changes,
     ) -> Result<Response<ResponseBody>, Refusal>
     where
         B: Body<Data = Bytes>,
@@ -41,11 +40,23 @@ impl Exchange<'_> {
                 return Err(Reason::TokenNotOwn.into());
             }
             if found.until > now {
-                revocations
-                    .revoke(&found.token, found.until, changes, now)
+                // RFC 7009 §2.2.1. None that is made here lacks its id.
+                let token = found.token.ok_or(Reason::TokenUnrevocable)?;
+                let denial = Denial {
+                    token: Some(token),
+                    until: Some(found.until),
+                    ..Denial::default()
+                };
+                let Asking {
+                    shared, snapshot, ..
+                } = self.asking;
+                shared
+                    .revocations
+                    .deny(denial, snapshot.deny.limit)
                     .await
                     .map_err(|refused| match refused {
                         Refused::Full => Refusal::new(Reason::RevocationsFull),
+                        Refused::Busy => Refusal::new(Reason::RevocationsBusy),
                         Refused::NotKept(error) => {
                             Refusal::new(Reason::RevocationNotKept).with_detail(error.to_string())
                         }

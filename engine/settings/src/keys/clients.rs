@@ -325,6 +325,17 @@ pub(super) static DENY: Keys = Keys {
             "A JSON array of such entries, watched: what replicas share.",
         )
         .public(),
+        Key::new(
+            "Limit",
+            Kind::Integer {
+                min: 1,
+                max: 1_000_000,
+            },
+            Some("65536"),
+            "Revoked tokens and an administrator's entries that are kept at a time, some 200 bytes \
+             each. None that is in force is forgotten to make room: beyond it a revocation is \
+             refused with 503, and an administrator has room for 1,000 more.",
+        ),
     ],
 };
 

@@ -78,7 +78,7 @@ fn now() -> u64 {
 fn shared(asked: bool, authorities: Option<Arc<Authorities>>) -> Arc<Shared> {
     let mut first = snapshot(limits());
     first.client_certificates = ClientCertificates { asked, authorities };
-    Arc::new(Shared::new(Live::new(Arc::new(first))))
+    Arc::new(Shared::new(Live::new(Arc::new(first))).unwrap())
 }
 
 fn reload(shared: &Shared, asked: bool, authorities: Option<Arc<Authorities>>) {
