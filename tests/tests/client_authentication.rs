@@ -965,10 +965,10 @@ async fn an_administrator_sees_when_each_client_and_secret_was_last_used() {
     granted(&by_secret(&sidecar, "rotating", &new).await);
     let admin = granted(&by_secret(&sidecar, "admin", &old).await);
     let token = sidecar.token().await;
-    // To others it is not there.
-    sidecar.admin.get("/clients").send().await.expect(404);
+    // To others it is closed.
+    sidecar.admin.get("/clients").send().await.expect(401);
     let answer = sidecar.admin.get("/clients").bearer(&token);
-    answer.send().await.expect(404);
+    answer.send().await.expect(403);
     let answer = sidecar.admin.get("/clients").bearer(&admin).send().await;
     let told = answer.expect(200).json();
     let clients = told["clients"].as_array().expect("a list");
