@@ -33,5 +33,7 @@ pub fn file(data: &[u8]) {
 fn seeds_are_judged() {
     use crate::bearer::fuzz::seeds;
 
-    seeds("config").iter().for_each(|seed| file(seed));
+    for seed in seeds("config") {
+        file(&seed);
+    }
 }

@@ -132,10 +132,9 @@ impl KeyRing {
         }
         let known = history == recorded;
         slots[active].history = history.clone();
-        for place in active + 1..slots.len() {
-            let (jwk, from) = (slots[place].jwk.clone(), slots[place].from);
-            history = succession(&history, jwk, longest, from);
-            slots[place].history = history.clone();
+        for slot in &mut slots[active + 1..] {
+            history = succession(&history, slot.jwk.clone(), longest, slot.from);
+            slot.history = history.clone();
         }
         let keys = keys(&slots, active, longest);
         let (documents, last) = documents(&slots, &keys, now);

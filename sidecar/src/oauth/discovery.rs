@@ -128,7 +128,7 @@ impl Published {
             dpop_signing_alg_values_supported: algorithms.clone(),
             dpop_bound_access_tokens_required: snapshot.dpop.required,
         };
-        let issued = snapshot
+        let algorithms_in_use = snapshot
             .token_server
             .iter()
             .flat_map(|server| server.keys.algorithms())
@@ -144,7 +144,7 @@ impl Published {
             response_types_supported: ["none"],
             scopes_supported: scopes,
             subject_types_supported: ["public"],
-            id_token_signing_alg_values_supported: issued,
+            id_token_signing_alg_values_supported: algorithms_in_use,
             token_endpoint_auth_methods_supported: &methods,
             introspection_endpoint_auth_methods_supported: &methods,
             revocation_endpoint_auth_methods_supported: &methods,
