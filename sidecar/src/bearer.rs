@@ -72,6 +72,8 @@ pub struct Principal {
     pub speaks: Option<Box<Speaks>>,
     /// Header values for the engine, made once: client, subject, scopes.
     pub(crate) identity: [HeaderValue; 3],
+    /// The same, signed, as it was last made.
+    pub(crate) signed: crate::upstream::Signed,
     pub(crate) label: ClientLabel,
     /// Whose rate its requests count against.
     pub(crate) caller: Caller,
@@ -174,6 +176,7 @@ impl Principal {
         let identity = identity(&client.id, &claims.subject, &claims.scopes);
         Self {
             label: metrics.client_label(&client.id),
+            signed: crate::upstream::Signed::default(),
             grounds,
             caller: Caller::client(issuer, &client.id),
             client_id: Arc::clone(&client.id),

@@ -63,6 +63,6 @@ pub use settings::{Faults, schema};
 pub use snapshot::{Snapshot, TokenServer};
 pub(crate) use source::chain;
 pub use source::{Loaded, Source};
-pub use upstream::{Endpoint, UpstreamSettings};
+pub use upstream::{Endpoint, SignedIdentity, UpstreamSettings};
 pub use urls::{AdminUrl, Authority, ListenUrl};
 pub use watch::{ApplyError, Reloader, Trigger};

@@ -14,6 +14,7 @@ mod connection;
 mod development;
 mod life;
 mod protocol;
+mod proxy_header;
 mod seats;
 mod sockets;
 mod stream;
@@ -36,12 +37,14 @@ use std::sync::{Arc, OnceLock};
 /// What the gate needs to know of the connection a request came in on.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// The other end.
+    /// The other end: whose connection it is, by the word of a listed proxy, else who connected.
     pub peer: SocketAddr,
     /// Our end.
     pub local: SocketAddr,
     /// Whether it is encrypted.
     pub tls: bool,
+    /// `peer` was a listed proxy when it was accepted, and has named no client since.
+    pub(crate) through_proxy: bool,
     /// What the client proved to hold in the handshake, when it sent one; set once, then.
     pub(crate) certificate: OnceLock<Arc<ClientCertificate>>,
 }

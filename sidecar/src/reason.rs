@@ -390,6 +390,10 @@ reasons! {
         "the engine cannot be reached";
     UpstreamOverloaded "upstream_overloaded" 503 UpstreamUnavailable TemporarilyUnavailable
         "too many requests wait for the engine";
+    UpstreamTokenMissing "upstream_token_missing" 503 UpstreamUnavailable TemporarilyUnavailable
+        "the sidecar has no token for the engine yet";
+    UpstreamTokenRefused "upstream_token_refused" 503 UpstreamUnavailable TemporarilyUnavailable
+        "the engine refused the sidecar's own token";
     UpstreamBroken "upstream_broken" 502 UpstreamUnavailable ServerError
         "the engine's answer broke off or is malformed";
     UpstreamTimeout "upstream_timeout" 504 UpstreamTimeout TemporarilyUnavailable
@@ -475,6 +479,8 @@ impl Reason {
         match self {
             Self::UpstreamUnavailable
             | Self::UpstreamOverloaded
+            | Self::UpstreamTokenMissing
+            | Self::UpstreamTokenRefused
             | Self::RevocationsFull
             | Self::RevocationsBusy
             | Self::RevocationNotKept

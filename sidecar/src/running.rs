@@ -19,7 +19,7 @@ use crate::config::{ApplyError, Reloader, Snapshot, Trigger};
 use crate::listener::bind_admin;
 use crate::server::{MakeUpstream, Server, StartError};
 use crate::sidecar::{First, Sidecar};
-use crate::upstream::Upstream;
+use crate::upstream::{TokenKeeper, Upstream};
 use crate::{Shared, admin, logging};
 
 /// Steering is asked for by few: a reloader, which waits for its answer, and callers who want the
@@ -166,6 +166,8 @@ struct Standing {
     server: Server,
     steering: mpsc::Receiver<Steer>,
     reloader: Reloader,
+    /// Until the last request is over.
+    _token: TokenKeeper,
     deny_watcher: DenyWatcher,
     #[cfg(feature = "embedded")]
     engine: Option<engine::Engine>,
@@ -209,6 +211,7 @@ impl Standing {
                 shared.issuers.follow(next, &shared);
             }
         });
+        let token = TokenKeeper::start(&shared.live);
         let (sender, steering) = mpsc::channel(STEERING);
         let apply = sender.clone();
         let apply = move |next| ask_to_apply(&apply, next);
@@ -228,6 +231,7 @@ impl Standing {
             server,
             steering,
             reloader,
+            _token: token,
             deny_watcher,
             #[cfg(feature = "embedded")]
             engine,

@@ -16,12 +16,15 @@ mod connect;
 mod embedded;
 mod forwarded;
 mod head;
+mod identity;
 mod outbound;
 mod outcome;
 mod pool;
 mod retry;
+mod shown;
 mod socket;
 pub(crate) mod source;
+mod token;
 mod wire;
 
 #[cfg(test)]
@@ -29,6 +32,10 @@ mod tests;
 
 pub use connect::reachable;
 pub use outbound::Outbound;
+pub use token::TokenStore;
+
+pub(crate) use identity::Signed;
+pub(crate) use token::{SecretIn, TokenKeeper, TokenPlan};
 
 pub(crate) use outcome::of_client;
 
@@ -44,9 +51,9 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use self::head::Identity;
 use self::pool::{Bounds, Lease, Permit, Pool};
 use self::retry::{Facts, Progress};
+use self::shown::Shown;
 use self::wire::{Care, Cause, Outgoing, Patience};
 use crate::Worker;
 use crate::admin::{Counters, UpstreamOutcome};
@@ -129,16 +136,21 @@ impl Upstream {
                 generation: snapshot.generation,
                 settings: &snapshot.upstream,
             };
-            let identity = principal.as_ref().map(|principal| &principal.identity);
-            let answer = match request.body.settle() {
-                Ok(()) => {
+            let shown = match request.body.settle() {
+                Ok(()) => Shown::of(principal.as_deref(), &snapshot, now),
+                Err(fault) => Err(of_client(&fault)),
+            };
+            let answer = match shown {
+                Ok(shown) => {
                     if let Some(principal) = &principal {
                         let body = &mut request.body;
                         body.hold_by(|| Leash::new(&worker.shared, principal));
                     }
-                    self.deliver(&to, request, identity, now, counters).await
+                    let sent = shown.authorization.clone();
+                    let answer = self.deliver(&to, request, shown, now, counters).await;
+                    answer.and_then(|answer| shown::judge(answer, sent.as_ref(), &snapshot, now))
                 }
-                Err(fault) => Err(of_client(&fault)),
+                Err(refusal) => Err(refusal),
             };
             attempt.outcome = outcome::of(&answer);
             match principal {
@@ -154,7 +166,7 @@ impl Upstream {
         &self,
         to: &Destination<'_>,
         mut request: CanonicalRequest,
-        identity: Option<&Identity>,
+        shown: Shown<'_>,
         now: Instant,
         counters: &Counters,
     ) -> Result<Response<ResponseBody>, Refusal> {
@@ -163,7 +175,7 @@ impl Upstream {
             #[cfg(feature = "embedded")]
             {
                 // Boxed: the engine's future is 8 KiB, which the way to a socket would carry along.
-                return Box::pin(embedded::call(self, settings, request, identity, now)).await;
+                return Box::pin(embedded::call(self, settings, request, shown, now)).await;
             }
             #[cfg(not(feature = "embedded"))]
             return Err(outcome::refuse(
@@ -174,7 +186,7 @@ impl Upstream {
         request.body.settle().map_err(|fault| of_client(&fault))?;
         let to_head = request.head.method == Method::HEAD;
         let harmless = is_read_only(&request) && matches!(request.body, RequestBody::Empty);
-        let request = head::request(request, identity, settings, &pool.host, &self.memory);
+        let request = head::request(request, shown, settings, &pool.host, &self.memory);
 
         let permit = pool
             .permit(settings, now)

@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
@@ -31,6 +31,8 @@ pub struct Client {
     trust: Vec<CertificateDer<'static>>,
     http2: bool,
     identity: Option<Identity>,
+    /// What is said before anything else.
+    preface: Vec<u8>,
 }
 
 /// A certificate of the client's own. Sessions are resumed between its connections.
@@ -79,6 +81,7 @@ impl Client {
             trust,
             http2: false,
             identity: None,
+            preface: Vec::new(),
         }
     }
 
@@ -87,6 +90,15 @@ impl Client {
     pub fn http2(&self) -> Self {
         Self {
             http2: true,
+            ..self.clone()
+        }
+    }
+
+    /// The same, which says `preface` before TLS and everything else, as a proxy may.
+    #[must_use]
+    pub fn saying(&self, preface: impl Into<Vec<u8>>) -> Self {
+        Self {
+            preface: preface.into(),
             ..self.clone()
         }
     }
@@ -159,8 +171,10 @@ impl Client {
                 address,
             } => {
                 let stream = TcpStream::connect(format!("{address}:{port}"));
-                let stream = stream.await.map_err(|fault| fault.to_string())?;
+                let mut stream = stream.await.map_err(|fault| fault.to_string())?;
                 let _ = stream.set_nodelay(true);
+                let said = stream.write_all(&self.preface).await;
+                said.map_err(|fault| fault.to_string())?;
                 if !tls {
                     return Ok(Box::new(stream));
                 }

@@ -7,6 +7,7 @@ mod clients;
 mod edge;
 mod engine;
 mod issuers;
+mod outbound;
 mod policy;
 
 use crate::table::{Bare, Key, Keys, Kind, Owner};

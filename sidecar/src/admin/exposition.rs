@@ -55,6 +55,7 @@ impl Collector for Everything {
         connections(&mut writer, workers)?;
         upstream(&mut writer, workers)?;
         issuers(&mut writer, &self.0)?;
+        own_token(&mut writer, &self.0)?;
         process_wide(&mut writer, &self.0)
     }
 }
@@ -189,6 +190,28 @@ fn issuers(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
         "issuer_fetches",
         "Attempts to fetch an external issuer's keys",
         fetches,
+    )
+}
+
+fn own_token(writer: &mut Writer<'_>, shared: &Shared) -> fmt::Result {
+    let snapshot = shared.live.snapshot();
+    let Some(store) = &snapshot.upstream_token else {
+        return Ok(());
+    };
+    let standing = store.standing();
+    writer.counters(
+        "upstream_token_fetches",
+        "Attempts to get the sidecar's own token for the upstream",
+        [("good", standing.succeeded), ("failed", standing.failed)]
+            .map(|(outcome, count)| (vec![("outcome", outcome)], count))
+            .into(),
+    )?;
+    let left = standing.left.map_or(0, |left| left.as_secs());
+    writer.gauges(
+        "upstream_token_left",
+        "How long the sidecar's own token for the upstream is still good",
+        Some(&Unit::Seconds),
+        vec![(Vec::new(), left)],
     )
 }
 

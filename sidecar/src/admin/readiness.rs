@@ -11,6 +11,7 @@ use super::health::Stage;
 use super::issuers::by_name;
 use crate::Shared;
 use crate::config::{Endpoint, Snapshot};
+use crate::upstream::TokenStore;
 
 /// A probe of the engine may take no longer than a prober waits by default.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(900);
@@ -45,6 +46,12 @@ impl Readiness {
         checks.extend(shadow(&snapshot));
         if verbose {
             checks.extend(issuers(&snapshot));
+            checks.extend(
+                snapshot
+                    .upstream_token
+                    .as_ref()
+                    .map(|token| own_token(token)),
+            );
         }
         if verbose || snapshot.ready_requires_upstream {
             checks.push(upstream(&snapshot).await);
@@ -130,6 +137,25 @@ fn issuers(snapshot: &Snapshot) -> Vec<Check> {
         }
     });
     checks.collect()
+}
+
+/// How it stands with the sidecar's own token for the upstream. Without one requests are refused,
+/// and that is told by them: a restart would bring none either.
+fn own_token(store: &TokenStore) -> Check {
+    let standing = store.standing();
+    let mut detail = match standing.left {
+        Some(left) => format!("held, good for {} s", left.as_secs()),
+        None => "none is held".to_owned(),
+    };
+    let good = standing.left.is_some() && standing.fault.is_none();
+    if let Some(fault) = standing.fault {
+        let _ = write!(detail, "; the last attempt failed: {fault}");
+    }
+    Check {
+        name: "upstream token",
+        state: if good { State::Good } else { State::Told },
+        detail,
+    }
 }
 
 /// A file that was kept out does not make the process unready: the old configuration serves.

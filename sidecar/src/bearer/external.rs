@@ -76,6 +76,7 @@ pub(super) fn validate(
     let claims = Claims::check(all_claims, settings, judging.now)?;
     let ends = claims.expires.saturating_add(settings.clock_skew);
     let principal = Principal {
+        signed: crate::upstream::Signed::default(),
         caller: Caller::client(&settings.issuer, &claims.client_id),
         label: judging.metrics.client_label(&claims.client_id),
         identity: identity(&claims.client_id, &claims.subject, &claims.scopes),

@@ -107,7 +107,9 @@ pub(crate) fn snapshot() -> Snapshot {
             idle_timeout: Duration::from_secs(15),
             preserve_host: false,
             forward_token: false,
+            signed_identity: None,
         },
+        upstream_token: None,
         #[cfg(feature = "embedded")]
         engine: None,
         console: false,
@@ -179,7 +181,7 @@ static REVOCATIONS: LazyLock<Revocations> = LazyLock::new(|| {
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(1));
 
 /// Nothing changes but the snapshot.
-pub(super) fn judging(snapshot: &Snapshot, now: u64) -> Judging<'_> {
+pub(crate) fn judging(snapshot: &Snapshot, now: u64) -> Judging<'_> {
     Judging::of(snapshot, &EPOCH, &REVOCATIONS, &METRICS, now)
 }
 
@@ -213,6 +215,12 @@ pub(crate) fn with(mut value: Value, changes: Value) -> Value {
         }
     }
     value
+}
+
+/// Who calls with [`token`].
+pub(crate) fn principal(snapshot: &Snapshot) -> Arc<super::Principal> {
+    let validated = super::validate(token().as_bytes(), &judging(snapshot, NOW));
+    validated.ok().unwrap().principal
 }
 
 /// A token that is good at [`NOW`].

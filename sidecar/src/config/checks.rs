@@ -6,7 +6,7 @@ use settings::{Fault, Reading};
 
 use super::draft::{Draft, TokenServerDraft};
 use super::issuers::IssuerDraft;
-use super::{Access, Client, ListenUrl, RouteSettings};
+use super::{Access, Client, Endpoint, ListenUrl, RouteSettings};
 
 /// Checks `draft` as it stands in the file.
 pub(super) fn check(draft: &Draft, reading: &mut Reading) {
@@ -49,6 +49,7 @@ pub(super) fn check(draft: &Draft, reading: &mut Reading) {
         );
     }
     own_name(draft, reading);
+    outbound(draft, reading);
     vouchers(draft, reading);
     match &draft.token_server {
         // What other issuers will let in is theirs to say.
@@ -119,6 +120,64 @@ fn own_name(draft: &Draft, reading: &mut Reading) {
             );
         }
     }
+}
+
+/// What the upstream is shown: one token, and nothing that is taken for another thing.
+fn outbound(draft: &Draft, reading: &mut Reading) {
+    let upstream = &draft.upstream;
+    if let Some(credentials) = &draft.upstream_credentials {
+        let fault = |what: &str| Fault::error(credentials.mark, what.to_owned());
+        if upstream.forward_token {
+            let what = "`Upstream.Credentials` and `Upstream.ForwardToken` want the same header";
+            let label = "the sidecar's token, or the client's";
+            reading.faults.push(fault(what).label(label));
+        }
+        match &upstream.endpoint {
+            Endpoint::Embedded => {
+                let what = "the embedded engine asks for no token";
+                reading.faults.push(fault(what).label("for nobody"));
+            }
+            Endpoint::Http { authority } if !is_loopback(authority) => reading.faults.push(
+                Fault::warning(
+                    draft.upstream_mark,
+                    "the sidecar's token goes to the upstream in clear",
+                )
+                .label("not on loopback, and not encrypted"),
+            ),
+            Endpoint::Http { .. } | Endpoint::Unix { .. } => {}
+        }
+    }
+    let Some(identity) = &upstream.signed_identity else {
+        return;
+    };
+    let Some(token_server) = &draft.token_server else {
+        reading.faults.push(
+            Fault::error(
+                draft.upstream_mark,
+                "`Upstream.SignedIdentity` needs the token side, whose key signs it",
+            )
+            .label("the token side is off")
+            .help("set `DisableOpenIddictServer` to false; the upstream verifies by our key set"),
+        );
+        return;
+    };
+    let mut clients = token_server.registered.clients.iter();
+    if clients.any(|client| *client.audience == *identity.audience) {
+        reading.faults.push(
+            Fault::error(
+                draft.upstream_mark,
+                "`Upstream.SignedIdentity.Audience` is an audience of access tokens",
+            )
+            .label("one could be taken for the other")
+            .help("a name of its own for the upstream, such as `engine`"),
+        );
+    }
+}
+
+fn is_loopback(authority: &http::uri::Authority) -> bool {
+    let host = authority.host().trim_matches(['[', ']']);
+    let address = host.parse().ok();
+    host.eq_ignore_ascii_case("localhost") || address.is_some_and(settings::url::is_loopback)
 }
 
 /// The sample secret must not meet a listener that other machines reach.

@@ -13,6 +13,7 @@ use super::deny::DenyDraft;
 use super::issuers::{self, IssuerDraft};
 use super::key_files::KeyFiles;
 use super::signing::SigningDraft;
+use super::upstream::CredentialsDraft;
 use super::{
     AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Issuer, Limits, ListenUrl,
     LogSettings, PolicySettings, RouteSettings, TrustedProxies, UpstreamSettings, proxies, routes,
@@ -41,6 +42,7 @@ pub(super) struct Draft {
     pub(super) policy_mark: Mark,
     pub(super) upstream: UpstreamSettings,
     pub(super) upstream_mark: Mark,
+    pub(super) upstream_credentials: Option<CredentialsDraft>,
     #[cfg(feature = "embedded")]
     pub(super) engine: Option<engine::config::EngineSettings>,
     #[cfg(feature = "embedded")]
@@ -90,7 +92,7 @@ impl Draft {
         let path_base = root.text(reading, "PathBase");
         let path_base = urls::path_base(path_base.as_ref(), reading);
         let authority = urls::authority(root, &listen, &path_base, reading);
-        let (upstream, upstream_mark) = UpstreamSettings::read(root, reading);
+        let (upstream, upstream_mark, upstream_credentials) = UpstreamSettings::read(root, reading);
         let trusted_proxies = TrustedProxies::read(root, reading);
         let workflow_api = root.object(reading, "WorkflowApi");
         let policy = PolicySettings::read(&root.object(reading, "Policy"), reading);
@@ -121,6 +123,7 @@ impl Draft {
             engine_mark: at("Engine"),
             upstream,
             upstream_mark,
+            upstream_credentials,
             block_user_api: workflow_api.bool(reading, "BlockUserApi").value,
             strict_http_status: workflow_api.bool(reading, "StrictHttpStatus").value,
             limits: Limits::read(&root.object(reading, "Limits"), reading),

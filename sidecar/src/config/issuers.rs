@@ -147,4 +147,4 @@ pub(super) fn read(
     (drafts, faulty)
 }
 
-pub(super) use load::load;
+pub(super) use load::{certificates, load};

@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub hooks: Hooks,
     /// Where it is forwarded to.
     pub upstream: UpstreamSettings,
+    /// The token that the sidecar shows there instead of the client's.
+    pub upstream_token: Option<Arc<crate::upstream::TokenStore>>,
     /// Settings of the engine in this process, when the upstream is that one.
     #[cfg(feature = "embedded")]
     pub engine: Option<Arc<engine::config::EngineSettings>>,

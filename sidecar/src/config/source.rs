@@ -116,6 +116,9 @@ impl Source {
                 load_keys(token_server, draft, None, Purpose::Check, reading);
             }
             issuers::load(&draft.issuers, None, None, reading);
+            if let Some(credentials) = &draft.upstream_credentials {
+                credentials.load(None, reading);
+            }
         }
         (found.draft, found.reading.faults)
     }
@@ -164,6 +167,8 @@ fn finish(
     // Keys that were fetched are kept under the data folder, for a start while an issuer is down.
     let folder = draft.data_folder.as_path();
     let issuers = issuers::load(&draft.issuers, previous, Some(folder), reading);
+    let credentials = draft.upstream_credentials.as_ref();
+    let upstream_token = credentials.and_then(|one| one.load(previous, reading));
     if let Some((_, registered, _)) = &token_server {
         clients::connect(&registered.clients, previous, folder, reading);
     }
@@ -198,6 +203,7 @@ fn finish(
         policy: draft.policy,
         hooks: hooks.clone(),
         upstream: draft.upstream,
+        upstream_token,
         #[cfg(feature = "embedded")]
         engine: match (draft.engine, previous) {
             (Some(engine), _) => Some(Arc::new(engine)),
@@ -276,7 +282,10 @@ fn load_keys(
     let previous = previous
         .and_then(|previous| previous.token_server.as_ref())
         .map(|token_server| &*token_server.keys);
-    let lifetime = token_server.registered.longest_lifetime;
+    let tokens = token_server.registered.longest_lifetime;
+    // Identities for the upstream are verified by the same key set.
+    let identities = draft.upstream.signed_identity.as_ref();
+    let lifetime = identities.map_or(tokens, |one| tokens.max(one.lifetime));
     let folder = &draft.data_folder;
     let signing = &token_server.signing;
     let generated = signing.is_generated();

@@ -1,10 +1,16 @@
 //! Where admitted requests go: `Upstream`, a string or an object.
 
+mod credentials;
+mod signed_identity;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use settings::url::{Host, Url, is_loopback};
 use settings::{Either, Fault, Mark, Object, Reading, Text};
+
+pub(super) use credentials::CredentialsDraft;
+pub use signed_identity::SignedIdentity;
 
 use super::ListenUrl;
 
@@ -26,6 +32,8 @@ pub struct UpstreamSettings {
     pub preserve_host: bool,
     /// The bearer token is sent on.
     pub forward_token: bool,
+    /// Who calls, signed; `None`: bare headers only.
+    pub signed_identity: Option<SignedIdentity>,
 }
 
 /// To whom admitted requests go.
@@ -47,7 +55,10 @@ pub enum Endpoint {
 
 impl UpstreamSettings {
     /// With the place of the endpoint, for later checks.
-    pub(super) fn read(root: &Object<'_>, reading: &mut Reading) -> (Self, Mark) {
+    pub(super) fn read(
+        root: &Object<'_>,
+        reading: &mut Reading,
+    ) -> (Self, Mark, Option<CredentialsDraft>) {
         let either = root.either(reading, "Upstream");
         // A string is an object that says nothing else.
         let (text, object) = match either {
@@ -64,8 +75,10 @@ impl UpstreamSettings {
             idle_timeout: object.duration(reading, "IdleTimeout").value,
             preserve_host: object.bool(reading, "PreserveHost").value,
             forward_token: object.bool(reading, "ForwardToken").value,
+            signed_identity: SignedIdentity::read(&object, reading),
         };
-        (upstream, mark)
+        let credentials = CredentialsDraft::read(&object, reading);
+        (upstream, mark, credentials)
     }
 }
 

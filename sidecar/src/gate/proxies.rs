@@ -27,37 +27,44 @@ const HOPS_MAX: usize = 32;
 
 /// The address of the last hop that is not listed. What cannot be read ends the way: the hop that
 /// said so is the client as far as anybody knows.
+///
+/// Most proxies write one of the two headers and pass a client's other one along. Where both are
+/// there and do not say the same, nobody can tell which one was written by a client: the client is
+/// then the proxy, as far as anybody knows.
 pub(super) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> IpAddr {
     let peer = peer.to_canonical();
     if proxies.is_empty() || !proxies.contains(peer) {
         return peer;
     }
-    let forwarded = headers.contains_key(FORWARDED);
+    let told = [
+        (&FORWARDED, forwarded_for as fn(&str) -> Option<IpAddr>),
+        (&X_FORWARDED_FOR, address),
+    ]
+    .map(|(name, read)| {
+        let there = headers.contains_key(name);
+        there.then(|| last_hop(peer, headers, name, read, proxies))
+    });
+    match told {
+        [None, None] => peer,
+        [Some(client), None] | [None, Some(client)] => client,
+        [Some(client), Some(other)] if client == other => client,
+        [Some(_), Some(_)] => peer,
+    }
+}
+
+fn last_hop(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    name: &HeaderName,
+    read: fn(&str) -> Option<IpAddr>,
+    proxies: &TrustedProxies,
+) -> IpAddr {
     let mut client = peer;
-    let name = if forwarded {
-        &FORWARDED
-    } else {
-        &X_FORWARDED_FOR
-    };
     // The last line was added last, and of a line the last entry.
-    let lines: Vec<&[u8]> = headers
-        .get_all(name)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
-    let entries = lines
-        .iter()
-        .rev()
-        .flat_map(|line| line.rsplit(|byte| *byte == b','));
+    let lines = headers.get_all(name).iter().rev();
+    let entries = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     for entry in entries.take(HOPS_MAX) {
-        let Ok(entry) = std::str::from_utf8(entry) else {
-            return client;
-        };
-        let hop = if forwarded {
-            forwarded_for(entry)
-        } else {
-            address(entry.trim())
-        };
+        let hop = std::str::from_utf8(entry).ok().and_then(read);
         let Some(hop) = hop else {
             return client;
         };
@@ -89,6 +96,7 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
 
 /// An address, with a port or not, an IPv6 one in brackets or not.
 fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
     let parsed = text.parse().ok();
     let parsed = parsed.or_else(|| {
         text.parse()
@@ -250,9 +258,18 @@ mod tests {
                 "10.0.0.1",
                 &[
                     ("forwarded", "for=198.51.100.1"),
-                    ("x-forwarded-for", "1.1.1.1"),
+                    ("x-forwarded-for", "1.1.1.1, 198.51.100.1"),
                 ],
                 "198.51.100.1",
+            ),
+            // One of the two is a client's own.
+            (
+                "10.0.0.1",
+                &[
+                    ("forwarded", "for=1.1.1.1"),
+                    ("x-forwarded-for", "198.51.100.1"),
+                ],
+                "10.0.0.1",
             ),
             ("10.0.0.1", &[("forwarded", "for=_hidden")], "10.0.0.1"),
             (

@@ -134,6 +134,7 @@ async fn accept(listener: TcpListener, worker: Arc<Worker>) {
             peer,
             local: stream.local_addr().unwrap(),
             tls: true,
+            through_proxy: false,
             certificate: OnceLock::new(),
         };
         tokio::spawn(async move {

@@ -227,9 +227,12 @@ impl Accepter {
     fn accepted(&self, tcp: TcpStream, peer: SocketAddr) {
         let counters = self.worker.counters();
         counters.connection_accepted();
-        let seat = {
+        let (seat, through_proxy) = {
             let snapshot = self.worker.shared.live.snapshot();
-            self.seats.take(peer.ip(), &snapshot.limits)
+            let listed = snapshot.trusted_proxies.contains(peer.ip());
+            // A proxy's connections are its clients', of whom this bound is.
+            let owner = (!listed).then(|| peer.ip());
+            (self.seats.take(owner, &snapshot.limits), listed)
         };
         // Shed at once: dropping the socket closes it.
         let seat = match seat {
@@ -245,6 +248,7 @@ impl Accepter {
             peer,
             local,
             tls: self.tls,
+            through_proxy,
             certificate: OnceLock::new(),
         };
         let Some((other, load)) = self.handover.better_than(&self.open) else {

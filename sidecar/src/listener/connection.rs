@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use super::client_certificate::ClientCertificate;
 use super::life::{Life, Protocol};
 use super::protocol::{serve_http1, serve_http2};
+use super::proxy_header::{self, Source};
 use super::seats::Seat;
 use super::stream::Stream;
 use super::{Connection, sockets::SocketId};
@@ -172,10 +173,19 @@ pub(super) async fn serve(
     worker: Arc<Worker>,
     open: Arc<Open>,
     tls: TlsAcceptor,
-    accepted: Accepted,
+    mut accepted: Accepted,
 ) {
     let limits = worker.shared.live.snapshot().limits.clone();
     let encrypted = accepted.connection.tls;
+    if accepted.connection.through_proxy {
+        // Boxed: for connections of listed proxies only, and for a moment.
+        let named = Box::pin(name_client(&worker, &mut accepted, &limits)).await;
+        if let Err(error) = named {
+            let proxy = accepted.connection.peer;
+            tracing::debug!(%proxy, error = &error as &dyn std::error::Error, "not taken");
+            return;
+        }
+    }
     worker.counters().connection_opened();
     let session = Arc::new(Session {
         worker,
@@ -193,6 +203,42 @@ pub(super) async fn serve(
     if let Err(error) = ended {
         tracing::trace!(peer = %session.connection.peer, %error, "connection ended");
     }
+}
+
+/// Reads whose connection a listed proxy passes on. From then on it is that client's, for limits
+/// too.
+async fn name_client(
+    worker: &Worker,
+    accepted: &mut Accepted,
+    limits: &Limits,
+) -> Result<(), proxy_header::Fault> {
+    let counters = worker.counters();
+    let (deadline, limit) = if accepted.connection.tls {
+        (limits.handshake, ConnectionLimit::Handshake)
+    } else {
+        (limits.header, ConnectionLimit::Header)
+    };
+    let taken = tokio::time::timeout(deadline, proxy_header::take(&mut accepted.tcp));
+    let source = match taken.await {
+        Ok(Ok(source)) => source,
+        Ok(Err(fault)) => {
+            counters.handshake_failed();
+            return Err(fault);
+        }
+        Err(_) => {
+            counters.connection_closed_by(limit);
+            return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        }
+    };
+    if let Some(Source::Client(client)) = source {
+        if let Err(limit) = accepted.seat.hand_to(client.ip(), limits) {
+            counters.connection_closed_by(limit);
+            return Err(io::Error::from(io::ErrorKind::QuotaExceeded).into());
+        }
+        accepted.connection.peer = client;
+        accepted.connection.through_proxy = false;
+    }
+    Ok(())
 }
 
 async fn serve_tls(

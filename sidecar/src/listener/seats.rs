@@ -32,33 +32,48 @@ impl Seats {
     }
 
     /// Takes a seat for a connection from `address` until the [`Seat`] is dropped, or says which
-    /// limit is reached.
+    /// limit is reached. Without an address it counts for nobody yet.
     pub(crate) fn take(
         self: &Arc<Self>,
-        address: IpAddr,
+        address: Option<IpAddr>,
         limits: &Limits,
     ) -> Result<Seat, ConnectionLimit> {
         if self.taken.fetch_add(1, Relaxed) >= limits.connections {
             self.taken.fetch_sub(1, Relaxed);
             return Err(ConnectionLimit::Connections);
         }
-        let owner = owner(address);
-        {
-            let mut shard = self.shard(owner).lock();
-            let held = shard.entry(owner).or_insert(0);
-            if *held < limits.connections_per_address {
-                *held += 1;
-                return Ok(Seat {
-                    seats: Arc::clone(self),
-                    owner,
-                });
-            }
+        let mut seat = Seat {
+            seats: Arc::clone(self),
+            owner: None,
+        };
+        if let Some(address) = address {
+            seat.hand_to(address, limits)?;
+        }
+        Ok(seat)
+    }
+
+    /// Counts one more for `owner`, unless it has as many as it may.
+    fn count(&self, owner: IpAddr, limits: &Limits) -> Result<(), ConnectionLimit> {
+        let mut shard = self.shard(owner).lock();
+        let held = shard.entry(owner).or_insert(0);
+        if *held < limits.connections_per_address {
+            *held += 1;
+            return Ok(());
+        }
+        if *held == 0 {
+            shard.remove(&owner);
+        }
+        Err(ConnectionLimit::ConnectionsPerAddress)
+    }
+
+    fn uncount(&self, owner: IpAddr) {
+        let mut shard = self.shard(owner).lock();
+        if let Some(held) = shard.get_mut(&owner) {
+            *held -= 1;
             if *held == 0 {
                 shard.remove(&owner);
             }
         }
-        self.taken.fetch_sub(1, Relaxed);
-        Err(ConnectionLimit::ConnectionsPerAddress)
     }
 
     fn shard(&self, owner: IpAddr) -> &Mutex<HashMap<IpAddr, usize, RandomState>> {
@@ -70,19 +85,31 @@ impl Seats {
 /// One connection's place; given back on drop.
 pub(crate) struct Seat {
     seats: Arc<Seats>,
-    owner: IpAddr,
+    /// Whose it is, when that is known.
+    owner: Option<IpAddr>,
+}
+
+impl Seat {
+    /// Makes it count for `address`, or says that this one has as many as it may.
+    pub(super) fn hand_to(
+        &mut self,
+        address: IpAddr,
+        limits: &Limits,
+    ) -> Result<(), ConnectionLimit> {
+        let owner = owner(address);
+        self.seats.count(owner, limits)?;
+        if let Some(before) = self.owner.replace(owner) {
+            self.seats.uncount(before);
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut shard = self.seats.shard(self.owner).lock();
-        if let Some(held) = shard.get_mut(&self.owner) {
-            *held -= 1;
-            if *held == 0 {
-                shard.remove(&self.owner);
-            }
+        if let Some(owner) = self.owner {
+            self.seats.uncount(owner);
         }
-        drop(shard);
         self.seats.taken.fetch_sub(1, Relaxed);
     }
 }
@@ -117,19 +144,36 @@ mod tests {
         let limits = limits(3, 2);
         let one: IpAddr = "192.0.2.1".parse().unwrap();
         let other: IpAddr = "192.0.2.2".parse().unwrap();
-        let first = seats.take(one, &limits).ok();
-        let _second = seats.take(one, &limits).ok().unwrap();
+        let first = seats.take(Some(one), &limits).ok();
+        let _second = seats.take(Some(one), &limits).ok().unwrap();
         assert_eq!(
-            seats.take(one, &limits).err(),
+            seats.take(Some(one), &limits).err(),
             Some(ConnectionLimit::ConnectionsPerAddress)
         );
-        let _third = seats.take(other, &limits).ok().unwrap();
+        let _third = seats.take(Some(other), &limits).ok().unwrap();
         assert_eq!(
-            seats.take(other, &limits).err(),
+            seats.take(Some(other), &limits).err(),
             Some(ConnectionLimit::Connections)
         );
         drop(first);
-        assert!(seats.take(one, &limits).is_ok());
+        assert!(seats.take(Some(one), &limits).is_ok());
+    }
+
+    #[test]
+    fn a_seat_counts_for_a_client_once_it_is_named() {
+        let seats = Seats::new();
+        let limits = limits(3, 1);
+        let client: IpAddr = "192.0.2.1".parse().unwrap();
+        let mut first = seats.take(None, &limits).ok().unwrap();
+        let mut second = seats.take(None, &limits).ok().unwrap();
+        assert_eq!(first.hand_to(client, &limits), Ok(()));
+        assert_eq!(
+            second.hand_to(client, &limits),
+            Err(ConnectionLimit::ConnectionsPerAddress)
+        );
+        drop(second);
+        drop(first);
+        let _third = seats.take(Some(client), &limits).ok().unwrap();
     }
 
     #[test]

@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::head::Identity;
+use super::shown::Shown;
 use super::{Upstream, head, outcome};
 use crate::body::{Fault, RequestBody, ResponseBody};
 use crate::config::UpstreamSettings;
@@ -26,7 +26,7 @@ pub(super) async fn call(
     upstream: &Upstream,
     settings: &UpstreamSettings,
     request: CanonicalRequest,
-    identity: Option<&Identity>,
+    shown: Shown<'_>,
     now: Instant,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let Some(engine) = &upstream.engine else {
@@ -36,7 +36,7 @@ pub(super) async fn call(
         ));
     };
     let to_head = request.head.method == Method::HEAD;
-    let request = head::request(request, identity, settings, &LOCALHOST, &upstream.memory);
+    let request = head::request(request, shown, settings, &LOCALHOST, &upstream.memory);
     let fault = match request.body() {
         RequestBody::Stream(_) => Some(Arc::default()),
         RequestBody::Empty | RequestBody::Full(_) => None,

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri,
 use http_body::Body;
 
 use super::forwarded::Memory;
+use super::shown::Shown;
 use crate::bearer::DPOP;
 use crate::body::RequestBody;
 use crate::config::UpstreamSettings;
@@ -21,6 +22,7 @@ use crate::gate::CanonicalRequest;
 static X_WORKFLOW_CLIENT: HeaderName = HeaderName::from_static("x-workflow-client");
 static X_WORKFLOW_SUBJECT: HeaderName = HeaderName::from_static("x-workflow-subject");
 static X_WORKFLOW_SCOPES: HeaderName = HeaderName::from_static("x-workflow-scopes");
+static X_WORKFLOW_IDENTITY: HeaderName = HeaderName::from_static("x-workflow-identity");
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -29,7 +31,7 @@ static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Headers that a request may gain here.
-const ADDED: usize = 10;
+const ADDED: usize = 12;
 
 /// Client, subject and scopes, as made once for each token.
 pub(super) type Identity = [HeaderValue; 3];
@@ -38,7 +40,7 @@ pub(super) type Identity = [HeaderValue; 3];
 /// byte.
 pub(super) fn request(
     canonical: CanonicalRequest,
-    identity: Option<&Identity>,
+    shown: Shown<'_>,
     settings: &UpstreamSettings,
     upstream_host: &HeaderValue,
     memory: &Memory,
@@ -86,7 +88,13 @@ pub(super) fn request(
     headers.insert(HOST, sent_host);
     headers.insert(&X_FORWARDED_HOST, host);
     headers.insert(&X_REQUEST_ID, request_id);
-    if let Some([client, subject, scopes]) = identity {
+    if let Some(authorization) = shown.authorization {
+        headers.insert(AUTHORIZATION, authorization);
+    }
+    if let Some(signed) = shown.signed {
+        headers.insert(&X_WORKFLOW_IDENTITY, signed);
+    }
+    if let Some([client, subject, scopes]) = shown.bare {
         headers.insert(&X_WORKFLOW_CLIENT, client.clone());
         headers.insert(&X_WORKFLOW_SUBJECT, subject.clone());
         headers.insert(&X_WORKFLOW_SCOPES, scopes.clone());

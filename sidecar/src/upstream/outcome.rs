@@ -20,9 +20,11 @@ pub(super) fn of(answer: &Result<Response<ResponseBody>, Refusal>) -> UpstreamOu
         Err(refusal) => match refusal.reason {
             Reason::UpstreamTimeout => UpstreamOutcome::Timeout,
             Reason::UpstreamBroken => UpstreamOutcome::Broken,
-            Reason::UpstreamUnavailable | Reason::UpstreamOverloaded => {
-                UpstreamOutcome::Unavailable
-            }
+            Reason::UpstreamUnavailable
+            | Reason::UpstreamOverloaded
+            | Reason::UpstreamTokenMissing => UpstreamOutcome::Unavailable,
+            // It did, though not to the client.
+            Reason::UpstreamTokenRefused => UpstreamOutcome::Answered,
             // The client's own body ended it.
             _ => UpstreamOutcome::Abandoned,
         },

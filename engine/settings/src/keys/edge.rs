@@ -65,6 +65,23 @@ pub(super) static UPSTREAM: Keys = Keys {
             "Sends the bearer token on.",
         ),
         Key::new(
+            "Credentials",
+            Kind::Object(&super::outbound::CREDENTIALS),
+            None,
+            "A token that the sidecar gets for itself and sends as `Authorization`; see \
+             `docs/outbound.md`.",
+        ),
+        Key::new(
+            "SignedIdentity",
+            Kind::Either(&[
+                Kind::Choice(&["off"]),
+                Kind::Object(&super::outbound::SIGNED_IDENTITY),
+            ]),
+            Some("off"),
+            "Tells the upstream who calls by a short-lived JWT in `X-Workflow-Identity`; see \
+             `docs/outbound.md`.",
+        ),
+        Key::new(
             "Tls",
             Kind::Anything,
             None,

@@ -142,7 +142,8 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(document)
 }
 
-fn certificates(
+/// Every certificate of a PEM file, at least one.
+pub(in crate::config) fn certificates(
     path: &Path,
     mark: Option<Mark>,
     reading: &mut Reading,

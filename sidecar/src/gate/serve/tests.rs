@@ -382,6 +382,7 @@ async fn an_idle_connection_holds_little() {
         peer: ([127, 0, 0, 1], 1).into(),
         local: ([127, 0, 0, 1], 2).into(),
         tls: true,
+        through_proxy: false,
         certificate: std::sync::OnceLock::new(),
     };
     // hyper keeps room for one such future in every connection of HTTP/1.

@@ -7,6 +7,7 @@ use http_body_util::BodyExt;
 use tokio::sync::Notify;
 
 use super::super::pool::Bounds;
+use super::super::shown::Shown;
 use super::rig::{Fake, Rig, get};
 use crate::refusal::Reason;
 
@@ -211,7 +212,13 @@ impl Rig {
         let now = tokio::time::Instant::now();
         let answer = self
             .upstream
-            .deliver(&to, get(PATH), None, now, self.metrics.worker(0))
+            .deliver(
+                &to,
+                get(PATH),
+                Shown::default(),
+                now,
+                self.metrics.worker(0),
+            )
             .await;
         answer
             .map(|answer| answer.status().as_u16())

@@ -16,6 +16,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::super::pool::Bounds;
+use super::super::shown::Shown;
 use super::super::{Destination, Upstream};
 use crate::admin::Metrics;
 use crate::body::{Arriving, Fault, RequestBody, ResponseBody};
@@ -49,6 +50,7 @@ impl Rig {
                 idle_timeout: NEVER,
                 preserve_host: false,
                 forward_token: false,
+                signed_identity: None,
             },
             generation: 1,
             metrics: Metrics::new(1),
@@ -68,9 +70,13 @@ impl Rig {
             HeaderValue::from_static("subject"),
             HeaderValue::from_static("WorkflowApi other"),
         ];
+        let shown = Shown {
+            bare: Some(&identity),
+            ..Shown::default()
+        };
         let counters = self.metrics.worker(0);
         self.upstream
-            .deliver(&to, request, Some(&identity), Instant::now(), counters)
+            .deliver(&to, request, shown, Instant::now(), counters)
             .await
     }
 
