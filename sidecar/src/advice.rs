@@ -440,6 +440,12 @@ advice! {
         UpstreamOverloaded
             "The engine is slower than what is sent to it."
             "Try again after `Retry-After`, and give the engine more room.";
+        UpstreamTokenMissing
+            "The token endpoint that the sidecar asks for a token toward the engine is down or unknown."
+            "Try again after `Retry-After`; the log says what the request for a token failed of.";
+        UpstreamTokenRefused
+            "The engine does not take the sidecar's own token: another audience or scope, or the key changed."
+            "Compare `Upstream.Token` with what the engine asks for.";
         UpstreamBroken
             "The engine ended while it answered, or what is there speaks no HTTP."
             "Look at the engine's log. Whether the operation was done is not known.";
