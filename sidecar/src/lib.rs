@@ -7,6 +7,7 @@
 //! ```
 
 pub mod admin;
+mod advice;
 pub mod bearer;
 pub mod body;
 pub mod config;

@@ -13,7 +13,6 @@ pub enum ErrorName {
     MethodNotAllowed,
     RequestTimeout,
     PayloadTooLarge,
-    UnsupportedMediaType,
     ExpectationFailed,
     RateLimited,
     HeaderTooLarge,
@@ -33,7 +32,6 @@ impl ErrorName {
             Self::MethodNotAllowed => "MethodNotAllowed",
             Self::RequestTimeout => "RequestTimeout",
             Self::PayloadTooLarge => "PayloadTooLarge",
-            Self::UnsupportedMediaType => "UnsupportedMediaType",
             Self::ExpectationFailed => "ExpectationFailed",
             Self::RateLimited => "RateLimited",
             Self::HeaderTooLarge => "HeaderTooLarge",
@@ -175,8 +173,6 @@ reasons! {
         "the method is not served here";
     RouteUnknown "route_unknown" 404 NotFound InvalidRequest
         "nothing is served under this path";
-    MediaTypeUnsupported "media_type_unsupported" 415 UnsupportedMediaType InvalidRequest
-        "the media type of the body is not served here";
     HeaderTooLarge "header_too_large" 431 HeaderTooLarge InvalidRequest
         "the header is larger than allowed";
     BodyTooLarge "body_too_large" 413 PayloadTooLarge InvalidRequest
@@ -538,7 +534,6 @@ mod tests {
                 405 => ErrorName::MethodNotAllowed,
                 408 => ErrorName::RequestTimeout,
                 413 => ErrorName::PayloadTooLarge,
-                415 => ErrorName::UnsupportedMediaType,
                 417 => ErrorName::ExpectationFailed,
                 429 => ErrorName::RateLimited,
                 431 => ErrorName::HeaderTooLarge,

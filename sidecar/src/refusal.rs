@@ -11,6 +11,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
+pub use crate::advice::Surface;
 pub use crate::reason::{ErrorName, Reason};
 
 use crate::bearer::Scheme;
