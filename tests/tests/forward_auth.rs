@@ -3,6 +3,7 @@
 
 use std::process::{Command, Stdio};
 
+use http::Method;
 use serde_json::{Value, json};
 use tests::client::{Answer, Call, Client};
 use tests::components;
@@ -33,7 +34,7 @@ impl Scene {
                     { "Prefix": "/open", "Scopes": "Public", "Methods": ["GET"] },
                 ],
                 "TrustedProxies": proxies,
-                "ForwardAuth": true,
+                "ForwardAuth": {},
             }))
             .with_client(json!({
                 "ClientId": "orders", "ClientSecret": orders, "Scopes": ["orders"]
@@ -177,6 +178,60 @@ async fn a_listed_proxy_is_told_who_calls_or_why_not() {
         );
     }
     assert!(scene.behind.seen().is_empty(), "nothing is forwarded");
+}
+
+#[tokio::test]
+async fn what_is_asked_about_may_be_what_is_never_forwarded() {
+    let behind = Recorder::start().await;
+    let secret = secrets::new_secret();
+    let sidecar = Setup::new()
+        .upstream(&behind.url)
+        .with(&json!({
+            "TrustedProxies": LOOPBACK,
+            "ForwardAuth": { "Routes": [
+                { "Path": "/orders/{id}", "Scopes": ["orders"] },
+                { "Prefix": "/open", "Scopes": "Public" },
+            ] },
+        }))
+        .with_client(json!({
+            "ClientId": "orders", "ClientSecret": secret, "Scopes": ["orders", "WorkflowApi"]
+        }))
+        .sidecar()
+        .await;
+    let token = sidecar.token_of("orders", &secret).await;
+    let about = |target: &str| {
+        let ask = sidecar.client.get("/auth/check").bearer(&token);
+        let ask = ask.header("X-Forwarded-Method", "GET");
+        ask.header("X-Forwarded-Uri", target)
+    };
+    for (target, status) in [
+        ("/orders/1", 200),
+        ("/open/x", 200),
+        ("/orders", 404),
+        ("/workflowapi/getschemelist", 404),
+        ("/orders/..%2fx", 400),
+    ] {
+        let answer = about(target).send().await;
+        assert_eq!(answer.status, status, "{target}");
+        // What may be asked about is not open here.
+        let straight = sidecar.client.get(target).bearer(&token).send().await;
+        let forwarded = target.starts_with("/workflowapi");
+        assert_eq!(straight.status == 200, forwarded, "{target}");
+    }
+    assert_eq!(behind.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_proof_is_for_the_url_that_the_client_called() {
+    let scene = Scene::new(json!(LOOPBACK)).await;
+    // A bound token without a proof, however the proxy asks.
+    let answer = scene
+        .about("GET", "/orders/1")
+        .header("Authorization", &format!("DPoP {}", scene.token))
+        .send()
+        .await;
+    assert_eq!(answer.status, 401);
+    assert!(answer.header("www-authenticate").contains("DPoP"));
 }
 
 #[tokio::test]
@@ -372,7 +427,10 @@ async fn guards(program: &str, language: &str) {
     )
     .await;
     assert_eq!(answer.status, 403);
-    refused("no route", client.get("/other").bearer(&scene.token)).await;
+    let answer = refused("no route", client.get("/other").bearer(&scene.token)).await;
+    assert_eq!(answer.status, 404);
+    let answer = refused("no method", client.call(Method::PUT, "/open/x")).await;
+    assert_eq!(answer.status, 405);
     // A client that tells another request than its own.
     for (name, value) in [
         ("X-Original-URI", "/open/x"),

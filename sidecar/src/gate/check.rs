@@ -50,16 +50,17 @@ pub(super) fn answer(
         return Err(Reason::ProxyNotTrusted.into());
     }
     let original = proxies::original(head, rest)?;
-    let canonical = canonical(original, &ready.table, asked.connection.tls)?;
+    let snapshot = asked.snapshot;
+    let own = snapshot.forward_auth.as_ref();
+    let own = own.and_then(|settings| settings.routes.as_ref());
+    let routes = own.unwrap_or(&snapshot.routes);
+    let table = ready.asked_about.as_ref().unwrap_or(&ready.table);
+    let canonical = canonical(original, table, asked.connection.tls)?;
     let (Route::Forward(index) | Route::Closed(index)) = canonical.route else {
         return Err(Reason::RouteUnknown.into());
     };
-    let route = asked
-        .snapshot
-        .routes
-        .get(index)
-        .ok_or(Reason::RouteUnknown)?;
-    let principal = judge(asked, &canonical, route, &ready.table, request_id)?;
+    let route = routes.get(index).ok_or(Reason::RouteUnknown)?;
+    let principal = judge(asked, &canonical, route, table, request_id)?;
     if admit::speaks(principal.as_deref(), route).is_some() && !route.shadow {
         // The proxy keeps the body, in which identities may stand.
         return Err(Refusal::new(Reason::BoundBodyUnsupported)
