@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tests::client::{Answer, Call, Client};
 use tests::components;
 use tests::process::Process;
+use tests::prover::Prover;
 use tests::recorder::Recorder;
 use tests::secrets;
 use tests::server::{Setup, Sidecar};
@@ -223,15 +224,84 @@ async fn what_is_asked_about_may_be_what_is_never_forwarded() {
 
 #[tokio::test]
 async fn a_proof_is_for_the_url_that_the_client_called() {
-    let scene = Scene::new(json!(LOOPBACK)).await;
-    // A bound token without a proof, however the proxy asks.
-    let answer = scene
-        .about("GET", "/orders/1")
-        .header("Authorization", &format!("DPoP {}", scene.token))
-        .send()
+    let recorder = Recorder::start().await;
+    let secret = secrets::new_secret();
+    let sidecar = Setup::new()
+        .upstream(&recorder.url)
+        .with(&json!({
+            "TrustedProxies": LOOPBACK,
+            "Dpop": { "Origins": ["https://app.example"] },
+            "ForwardAuth": { "Routes": [{ "Prefix": "/orders", "Scopes": ["orders"] }] },
+            "DetailedRefusals": true,
+        }))
+        .with_client(json!({
+            "ClientId": "orders", "ClientSecret": secret, "Scopes": ["orders"]
+        }))
+        .sidecar()
         .await;
-    assert_eq!(answer.status, 401);
-    assert!(answer.header("www-authenticate").contains("DPoP"));
+    let prover = Prover::new();
+    let endpoint = format!("{}/connect/token", sidecar.url);
+    let proof = prover.proof(&Prover::claims("POST", &endpoint, None));
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "orders"),
+        ("client_secret", &secret),
+    ];
+    let call = sidecar.client.post("/connect/token").form(&form);
+    let answer = call.header("dpop", &proof).send().await.expect(200);
+    assert_eq!(answer.json()["token_type"], "DPoP");
+    let token = answer.json()["access_token"].as_str().map(str::to_owned);
+    let token = token.expect("a token");
+    secrets::register_token(&token);
+    let ask = async |proof: Option<&str>| {
+        let call = sidecar.client.get("/auth/check");
+        let call = call.header("X-Original-Method", "PUT");
+        let call = call.header("X-Original-URI", "/orders/1?x=y");
+        let call = call.header("authorization", &format!("DPoP {token}"));
+        let answer = match proof {
+            Some(proof) => call.header("dpop", proof).send().await,
+            None => call.send().await,
+        };
+        let code = match answer.text().is_empty() {
+            true => String::new(),
+            false => answer.json()["code"].as_str().unwrap_or_default().to_owned(),
+        };
+        (answer.status.as_u16(), code)
+    };
+    let proof = |method: &str, url: &str| prover.proof(&Prover::claims(method, url, Some(&token)));
+    let good = proof("PUT", "https://app.example/orders/1");
+    assert_eq!(ask(Some(&good)).await, (200, String::new()));
+    for (what, proof, code) in [
+        ("used", Some(good), "proof_replayed"),
+        ("none", None, "proof_missing"),
+        (
+            "of the question",
+            Some(proof("GET", &format!("{}/auth/check", sidecar.url))),
+            "proof_method_wrong",
+        ),
+        (
+            "of another path",
+            Some(proof("PUT", "https://app.example/orders/2")),
+            "proof_uri_wrong",
+        ),
+        (
+            "of another origin",
+            Some(proof("PUT", "https://evil.example/orders/1")),
+            "proof_uri_wrong",
+        ),
+        (
+            "of another key",
+            Some(Prover::new().proof(&Prover::claims(
+                "PUT",
+                "https://app.example/orders/1",
+                Some(&token),
+            ))),
+            "proof_key_wrong",
+        ),
+    ] {
+        assert_eq!(ask(proof.as_deref()).await, (401, code.to_owned()), "{what}");
+    }
+    assert!(recorder.seen().is_empty());
 }
 
 #[tokio::test]
