@@ -91,15 +91,14 @@ fn entry(denial: &Denial) -> Result<Value, Error> {
 /// RFC 3339 as it stands; `now` and durations from the clock of this machine.
 fn instant(text: &str) -> Result<String, Error> {
     let fault = || Error::Time(text.to_owned());
-    let ahead = match text {
-        "now" => std::time::Duration::ZERO,
-        _ => match settings::scalar::duration(text) {
-            Some(ahead) => ahead,
-            None => {
-                let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| fault())?;
-                return time.format(&Rfc3339).map_err(|_| fault());
-            }
-        },
+    let ahead = if text == "now" {
+        Some(std::time::Duration::ZERO)
+    } else {
+        settings::scalar::duration(text)
+    };
+    let Some(ahead) = ahead else {
+        let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| fault())?;
+        return time.format(&Rfc3339).map_err(|_| fault());
     };
     let time = SystemTime::now().checked_add(ahead).ok_or_else(fault)?;
     let seconds = OffsetDateTime::from(time).replace_nanosecond(0);

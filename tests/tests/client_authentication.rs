@@ -299,7 +299,7 @@ async fn a_bad_assertion_is_401_invalid_client() {
     let voucher = "the client assertion is from an issuer that no client relies on";
     let too_long = "the client assertion is good for longer than is allowed";
     let header = json!({ "alg": "ES256", "kid": "k" });
-    let signed = |header: &Value| signer.key.sign(header, &signer.claims());
+    let by_its_key = |header: &Value| signer.key.sign(header, &signer.claims());
     let stranger = Prover::new();
     let rsa = Forger::new(Material::shared_signing());
     let public = signer.key.jwk().to_string();
@@ -370,22 +370,22 @@ async fn a_bad_assertion_is_401_invalid_client() {
         ),
         (
             "another kid",
-            signed(&json!({ "alg": "ES256", "kid": "x" })),
+            by_its_key(&json!({ "alg": "ES256", "kid": "x" })),
             unknown,
         ),
         (
             "an access token's type",
-            signed(&json!({ "alg": "ES256", "kid": "k", "typ": "at+jwt" })),
+            by_its_key(&json!({ "alg": "ES256", "kid": "k", "typ": "at+jwt" })),
             malformed,
         ),
         (
             "a proof's type",
-            signed(&json!({ "alg": "ES256", "kid": "k", "typ": "dpop+jwt" })),
+            by_its_key(&json!({ "alg": "ES256", "kid": "k", "typ": "dpop+jwt" })),
             malformed,
         ),
         (
             "crit",
-            signed(&json!({ "alg": "ES256", "kid": "k", "crit": ["exp"] })),
+            by_its_key(&json!({ "alg": "ES256", "kid": "k", "crit": ["exp"] })),
             malformed,
         ),
         (

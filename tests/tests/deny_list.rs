@@ -293,6 +293,8 @@ async fn the_state_is_shown_to_administrators() {
     assert_eq!(state["stage"], "ready");
     assert_eq!(state["configuration"]["generation"], 1);
     assert_eq!(state["denied"]["configuration"], 1);
+    assert_eq!(state["keys"][0]["state"], "active");
+    assert_eq!(state["issuers"], json!([]));
     let clients = socket.get("/clients").send().await.expect(200).json();
     assert_eq!(clients["clients"][0]["clientId"], CLIENT);
     assert!(clients["clients"][0]["lastUsed"].is_string(), "{clients}");

@@ -56,9 +56,8 @@ fn attacks(name: &str, value: &str) -> Vec<Attack> {
     let lower = name.to_lowercase();
     let (first, rest) = name.split_at(1);
     let hex = |text: &str| {
-        text.bytes()
-            .map(|byte| format!("%{byte:02x}"))
-            .collect::<String>()
+        let bytes: Vec<_> = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        bytes.concat()
     };
     let spellings = [
         format!("{name}={value}"),

@@ -2,12 +2,17 @@
 //!
 //! No secret and nothing of one is in it, and no token but the ids of revoked ones.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::health::Stage;
+use super::issuers::by_name;
 use crate::Shared;
+use crate::bearer::Standing;
+use crate::keys::{KeyRing, State};
 
 /// The whole deny list, by where its entries are kept. What is under `kept` may be taken back here.
 pub(super) fn deny(shared: &Shared) -> Value {
@@ -44,8 +49,7 @@ pub(super) fn status(shared: &Shared) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "stage": stage,
-        "startedAt": instant(std::time::UNIX_EPOCH
-            + std::time::Duration::from_secs(shared.metrics.started_at)),
+        "startedAt": instant(UNIX_EPOCH + Duration::from_secs(shared.metrics.started_at)),
         "configuration": {
             "generation": snapshot.generation,
             "goodAt": instant(reload.last_success),
@@ -53,7 +57,8 @@ pub(super) fn status(shared: &Shared) -> Value {
             "needsRestart": reload.needs_restart,
         },
         "issuer": &*snapshot.authority.issuer,
-        "issuesTokens": snapshot.token_server.is_some(),
+        "keys": snapshot.token_server.as_ref().map(|server| keys(&server.keys)),
+        "issuers": by_name(&snapshot).into_iter().map(issuer).collect::<Vec<_>>(),
         "clients": snapshot.token_server.as_ref().map(|server| server.clients.iter().count()),
         "denied": {
             "configuration": snapshot.deny.entries.entries().len(),
@@ -67,6 +72,36 @@ pub(super) fn status(shared: &Shared) -> Value {
     })
 }
 
+/// Each key that signs, will sign, or signed what may still be good.
+fn keys(ring: &KeyRing) -> Vec<Value> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let states = ring.states(now.map_or(0, |since| since.as_secs()));
+    let shown = states.into_iter().map(|(kid, algorithm, state)| {
+        let (state, name, at) = match state {
+            State::Next(from) => ("next", "from", from),
+            State::Active(since) => ("active", "since", since),
+            State::Retired(until) => ("retired", "until", until),
+        };
+        let at = UNIX_EPOCH.checked_add(Duration::from_secs(at));
+        json!({
+            "kid": kid,
+            "algorithm": algorithm.name(),
+            "state": state,
+            name: at.and_then(instant),
+        })
+    });
+    shown.collect()
+}
+
+fn issuer((name, standing): (&str, Standing)) -> Value {
+    json!({
+        "issuer": name,
+        "keys": standing.keys,
+        "fetchedAt": standing.fetched.and_then(instant),
+        "fault": standing.fault.as_deref(),
+    })
+}
+
 /// Every registered client, and when it last authenticated.
 pub(super) fn clients(shared: &Shared) -> String {
     match &shared.live.snapshot().token_server {
@@ -75,6 +110,6 @@ pub(super) fn clients(shared: &Shared) -> String {
     }
 }
 
-fn instant(time: std::time::SystemTime) -> Option<String> {
+fn instant(time: SystemTime) -> Option<String> {
     OffsetDateTime::from(time).format(&Rfc3339).ok()
 }

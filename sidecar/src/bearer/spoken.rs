@@ -17,7 +17,7 @@ impl Principal {
         let mandate = self.mandate_in(snapshot);
         self.speaks = mandate.map(|mandate| {
             let claimed = |claim: &ClaimPath| texts(find(claims, claim));
-            Speaks::new(mandate, claimed)
+            Box::new(Speaks::new(mandate, claimed))
         });
         self
     }
@@ -42,9 +42,9 @@ impl Principal {
 /// A text, a number, or a list of them; whatever else there may be names nobody.
 fn texts(value: Option<&Value>) -> Box<[Box<str>]> {
     let one = |value: &Value| match value {
-        Value::String(text) => {
-            Some(text.as_str().into()).filter(|text: &Box<str>| !text.is_empty())
-        }
+        Value::String(text) => Some(text.as_str())
+            .filter(|text| !text.is_empty())
+            .map(Into::into),
         Value::Integer(number) => Some(number.to_string().into()),
         _ => None,
     };

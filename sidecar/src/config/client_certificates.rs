@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use settings::{Fault, Mark, Object, Reading};
 
+use super::AuthMethod;
 use super::draft::Draft;
 use super::source::chain;
 use crate::listener::Authorities;
@@ -78,6 +79,19 @@ impl ClientCertificatesDraft {
                 let mut clients = server.registered.clients.iter();
                 clients.any(|client| client.uses_certificate())
             });
+        let unvouched = self.authorities.is_none()
+            && draft.token_server.iter().any(|server| {
+                let mut clients = server.registered.clients.iter();
+                clients.any(|client| client.offers(AuthMethod::Tls))
+            });
+        if unvouched {
+            let message = "clients have a `TlsSubject`, and no authority vouches for names";
+            reading.faults.push(
+                Fault::warning(self.ask_mark, message)
+                    .label("nobody can authenticate by one")
+                    .help("name the authority's file in `ClientCertificates.Authorities`"),
+            );
+        }
         let tls = draft.listen.iter().any(|url| url.tls);
         if used && self.ask == Ask::Never {
             let message = "clients need their certificates, and are not asked for them";

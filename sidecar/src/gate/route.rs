@@ -221,7 +221,7 @@ impl Table {
         for candidate in group.for_operation(operation) {
             let methods: &[Method] = match &*candidate.methods {
                 [] => &METHODS,
-                named => named,
+                listed => listed,
             };
             for method in methods.iter().map(Method::as_str) {
                 if !names.contains(&method) {

@@ -176,16 +176,16 @@ impl Speaks {
     pub(crate) fn new(
         mandate: Arc<Mandate>,
         claimed: impl Fn(&ClaimPath) -> Box<[Box<str>]>,
-    ) -> Box<Self> {
+    ) -> Self {
         let of = |terms: &Option<Terms>| {
             let claim = terms.as_ref().and_then(|terms| terms.claim.as_ref());
             claim.map(&claimed).unwrap_or_default()
         };
-        Box::new(Self {
+        Self {
             identities: of(&mandate.identity),
             tenants: of(&mandate.tenant),
             mandate,
-        })
+        }
     }
 
     /// By whose word.
@@ -249,7 +249,7 @@ mod tests {
         Terms::claim(ClaimPath::parse(path).unwrap())
     }
 
-    fn speaks(identity: Terms, claimed: &[&str]) -> Box<Speaks> {
+    fn speaks(identity: Terms, claimed: &[&str]) -> Speaks {
         let mandate = Mandate::new(Some(identity), None).unwrap();
         Speaks::new(mandate, |_| {
             claimed.iter().map(|one| (*one).into()).collect()

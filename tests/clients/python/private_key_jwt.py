@@ -16,9 +16,11 @@ client_id, alg = os.environ["SIGNER_ID"], os.environ["SIGNER_ALG"]
 with open(os.environ["SIGNER_KEY"], "rb") as file:
     pem = file.read()
 
+# Authlib imports text as RSA only.
+key = {"RS256": RSAKey, "ES256": ECKey}[alg].import_key(pem)
 session = OAuth2Session(
     client_id,
-    pem.decode(),
+    key,
     scope="WorkflowApi",
     token_endpoint=endpoint,
     token_endpoint_auth_method="private_key_jwt",
@@ -30,7 +32,6 @@ answer = session.get(f"{url}/workflowapi/getschemelist")
 answer.raise_for_status()
 print("authlib", "TestScheme" in answer.json()["data"])
 
-key = {"RS256": RSAKey, "ES256": ECKey}[alg].import_key(pem)
 claims = {
     "iss": client_id,
     "sub": client_id,

@@ -146,8 +146,7 @@ impl PathPattern {
         };
         let equally_long = shorter.segments.len() == longer.segments.len();
         match (shorter.end, longer.end) {
-            (End::Below, _) => true,
-            (End::Rest, End::Rest | End::Below) => true,
+            (End::Below, _) | (End::Rest, End::Rest | End::Below) => true,
             (End::Rest, End::Here) => !equally_long,
             (End::Here, End::Here | End::Below) => equally_long,
             (End::Here, End::Rest) => false,
@@ -166,8 +165,7 @@ impl PathPattern {
         }
         let equally_long = self.segments.len() == other.segments.len();
         match (self.end, other.end) {
-            (End::Below, _) => true,
-            (End::Rest, End::Rest) => true,
+            (End::Below, _) | (End::Rest, End::Rest) => true,
             (End::Rest, End::Here | End::Below) => !equally_long,
             (End::Here, End::Here) => equally_long,
             (End::Here, End::Rest | End::Below) => false,

@@ -64,15 +64,14 @@ impl Matcher {
                             }
                         }
                     }
-                    Segment::Any => match nodes[at].any {
-                        Some(next) => next,
-                        None => {
-                            let next = nodes.len();
+                    Segment::Any => {
+                        let next = nodes[at].any.unwrap_or(nodes.len());
+                        if next == nodes.len() {
                             nodes.push(Node::default());
                             nodes[at].any = Some(next);
-                            next
                         }
-                    },
+                        next
+                    }
                 };
             }
             let end = match pattern.end {
@@ -104,15 +103,12 @@ impl Matcher {
             return Ok(end(node.here.or(node.below)));
         };
         let (segment, after) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        match node.literal(segment)? {
-            Some(next) => {
-                let with = literals | 1_u32.checked_shl(depth).unwrap_or(0);
-                let found = self.descend(&self.nodes[next], after, depth + 1, with)?;
-                if found.is_some() {
-                    return Ok(found);
-                }
+        if let Some(next) = node.literal(segment)? {
+            let with = literals | 1_u32.checked_shl(depth).unwrap_or(0);
+            let found = self.descend(&self.nodes[next], after, depth + 1, with)?;
+            if found.is_some() {
+                return Ok(found);
             }
-            None => {}
         }
         if let Some(next) = node.any {
             let found = self.descend(&self.nodes[next], after, depth + 1, literals)?;

@@ -136,7 +136,7 @@ mod tests {
             (format!("{field}--b \r\n"), None),
             (format!("{field}--bb--\r\n"), None),
             (field.replace("\r\n", "\n") + "--b--\n", None),
-            (field.replace("1", "1\n--b") + "--b--", None),
+            (field.replace('1', "1\n--b") + "--b--", None),
             (field.replace("name=", "name*=") + "--b--", None),
             (field.replace("form-data", "attachment") + "--b--", None),
             (field.replace("\"a\"", "\"a\\\"\"") + "--b--", None),

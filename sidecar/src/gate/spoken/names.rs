@@ -4,8 +4,6 @@
 //! none of ours to the letter, but could become one in a server that trims, folds, decodes once
 //! more or binds nested names, is alike: whether it means anything depends on the reader.
 
-use std::borrow::Cow;
-
 use percent_encoding::percent_decode_str;
 
 /// A parameter by which the engine knows an identity or a tenant.
@@ -67,15 +65,11 @@ impl Watched {
             return Named::Exactly(bound);
         }
         let decoded = percent_decode_str(name).decode_utf8_lossy();
-        match watched.find(|bound| is_alike(name, *bound) || again(&decoded, name, *bound)) {
+        match watched.find(|bound| is_alike(name, *bound) || is_alike(&decoded, *bound)) {
             Some(bound) => Named::Alike(bound),
             None => Named::Other,
         }
     }
-}
-
-fn again(decoded: &Cow<'_, str>, name: &str, bound: Bound) -> bool {
-    decoded != name && is_alike(decoded, bound)
 }
 
 /// Whole, or as a part: `instances[0].identityId`, `identityId[]`, `$.identityId`.

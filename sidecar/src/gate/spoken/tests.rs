@@ -9,18 +9,18 @@ use super::*;
 use crate::config::ClaimPath;
 use crate::policy::{Absent, Mandate, Terms};
 
-fn speaks(identity: Option<Terms>, tenant: Option<Terms>, claimed: &[&str]) -> Box<Speaks> {
+fn speaks(identity: Option<Terms>, tenant: Option<Terms>, claimed: &[&str]) -> Speaks {
     let mandate = Mandate::new(identity, tenant).unwrap();
     Speaks::new(mandate, |_| {
         claimed.iter().map(|one| (*one).into()).collect()
     })
 }
 
-fn alice() -> Box<Speaks> {
+fn alice() -> Speaks {
     speaks(Some(Terms::values(["alice", "team-*"]).unwrap()), None, &[])
 }
 
-fn tenant() -> Box<Speaks> {
+fn tenant() -> Speaks {
     speaks(None, Some(Terms::values(["t1"]).unwrap()), &[])
 }
 
