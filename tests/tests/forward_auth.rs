@@ -264,7 +264,10 @@ async fn a_proof_is_for_the_url_that_the_client_called() {
         };
         let code = match answer.text().is_empty() {
             true => String::new(),
-            false => answer.json()["code"].as_str().unwrap_or_default().to_owned(),
+            false => answer.json()["code"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
         };
         (answer.status.as_u16(), code)
     };
@@ -299,7 +302,11 @@ async fn a_proof_is_for_the_url_that_the_client_called() {
             "proof_key_wrong",
         ),
     ] {
-        assert_eq!(ask(proof.as_deref()).await, (401, code.to_owned()), "{what}");
+        assert_eq!(
+            ask(proof.as_deref()).await,
+            (401, code.to_owned()),
+            "{what}"
+        );
     }
     assert!(recorder.seen().is_empty());
 }
@@ -481,6 +488,19 @@ async fn guards(program: &str, language: &str) {
     assert_eq!(seen.body, "hello");
     assert_eq!(seen.headers("x-workflow-client"), ["orders"]);
     assert_eq!(seen.headers("x-workflow-scopes"), ["orders"]);
+
+    // Where nobody calls, a client is nobody either.
+    spoofed(front.client.get("/open/x"))
+        .send()
+        .await
+        .expect(200);
+    let seen = front.service.seen();
+    let seen = seen.last().expect("one");
+    for name in ["x-workflow-client", "x-workflow-scopes"] {
+        let told = seen.headers(name).concat();
+        assert_eq!(told, "", "{}", seen.head);
+    }
+    let before = before + 1;
 
     let refused = async |what: &str, call: Call| -> Answer {
         let answer = call.send().await;

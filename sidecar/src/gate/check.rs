@@ -67,12 +67,13 @@ pub(super) fn answer(
             .with_detail("a bound client, asked about by a proxy"));
     }
     let mut response = Response::new(ResponseBody::Empty);
-    if let Some(principal) = principal {
-        for (name, value) in IDENTITY.into_iter().zip(&principal.identity) {
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::clone(value));
-        }
+    let headers = response.headers_mut();
+    for (place, name) in IDENTITY.into_iter().enumerate() {
+        let identity = principal.as_ref().map(|principal| &principal.identity);
+        // Nobody is told too: a proxy that copies what is there would leave what the client says.
+        let value = identity.and_then(|identity| identity.get(place).cloned());
+        let nobody = HeaderValue::from_static("");
+        headers.insert(name, value.unwrap_or(nobody));
     }
     Ok(response)
 }

@@ -45,10 +45,9 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies
         there.then(|| last_hop(peer, headers, name, read, proxies))
     });
     match told {
-        [None, None] => peer,
         [Some(client), None] | [None, Some(client)] => client,
         [Some(client), Some(other)] if client == other => client,
-        [Some(_), Some(_)] => peer,
+        [Some(_), Some(_)] | [None, None] => peer,
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn of(
     }
     drop(held);
     let made = make(principal, snapshot, settings, now);
-    Some(made.map(|value| {
+    Some(made.inspect(|value| {
         principal.signed.0.store(Some(Arc::new(Made {
             value: value.clone(),
             begins: now,
@@ -92,7 +92,6 @@ pub(super) fn of(
             kid: ring.active_kid(now).into(),
             settings: settings.clone(),
         })));
-        value
     }))
 }
 
