@@ -54,7 +54,7 @@ pub use issuers::{
 pub use key_files::{CertificateSource, SigningFile, SigningSource};
 pub use live::{Live, ReloadStatus};
 pub use policy::PolicySettings;
-pub use proxies::TrustedProxies;
+pub use proxies::{ForwardAuth, TrustedProxies};
 pub use report::{Report, check};
 pub use routes::{Access, PathPattern, RouteSettings};
 pub(crate) use routes::{End, Segment};

@@ -56,5 +56,7 @@ impl Connection {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 #[cfg(test)]
 pub(crate) mod tests;

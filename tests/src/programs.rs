@@ -47,7 +47,25 @@ pub fn programs() -> &'static Programs {
     BUILT.get_or_init(|| alone("build", build))
 }
 
+/// An example of the sidecar's, built now if it is not fresh.
+pub fn example(name: &str) -> PathBuf {
+    alone("build", || {
+        let mut found = cargo_build(&[&format!("--example={name}")]);
+        found.remove(name).expect("cargo names what it built")
+    })
+}
+
 fn build() -> Programs {
+    let mut found = cargo_build(&["--bin=sidecar", "--bin=engine"]);
+    let mut take = |name| found.remove(name).expect("cargo names the binary it built");
+    Programs {
+        sidecar: take("sidecar"),
+        engine: take("engine"),
+    }
+}
+
+/// Builds `targets`; each binary's path by its name.
+fn cargo_build(targets: &[&str]) -> BTreeMap<String, PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
     // What cargo tells this test of its own package would make build scripts that look at the
@@ -62,7 +80,7 @@ fn build() -> Programs {
         // As members of the workspace, so that dependencies have the features that
         // `cargo test --workspace` has built them with, and are not built once more.
         .args(["build", "--locked", "--workspace"])
-        .args(["--bin=sidecar", "--bin=engine"])
+        .args(targets)
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
@@ -74,16 +92,11 @@ fn build() -> Programs {
         output.status.success(),
         "cargo could not build the programs"
     );
-    let mut found = String::from_utf8(output.stdout)
+    String::from_utf8(output.stdout)
         .expect("cargo writes UTF-8")
         .lines()
         .filter_map(executable)
-        .collect::<BTreeMap<_, _>>();
-    let mut take = |name| found.remove(name).expect("cargo names the binary it built");
-    Programs {
-        sidecar: take("sidecar"),
-        engine: take("engine"),
-    }
+        .collect()
 }
 
 /// Name and path, when one of cargo's messages tells of a binary.

@@ -17,6 +17,7 @@ mod clients;
 mod commands;
 mod deny_list;
 mod discovery;
+mod embedding;
 mod expense_claim;
 mod forward_auth;
 mod forwarding;

@@ -3,10 +3,12 @@
 
 use std::process::{Command, Stdio};
 
+use http::Method;
 use serde_json::{Value, json};
 use tests::client::{Answer, Call, Client};
 use tests::components;
 use tests::process::Process;
+use tests::prover::Prover;
 use tests::recorder::Recorder;
 use tests::secrets;
 use tests::server::{Setup, Sidecar};
@@ -33,7 +35,7 @@ impl Scene {
                     { "Prefix": "/open", "Scopes": "Public", "Methods": ["GET"] },
                 ],
                 "TrustedProxies": proxies,
-                "ForwardAuth": true,
+                "ForwardAuth": {},
             }))
             .with_client(json!({
                 "ClientId": "orders", "ClientSecret": orders, "Scopes": ["orders"]
@@ -177,6 +179,136 @@ async fn a_listed_proxy_is_told_who_calls_or_why_not() {
         );
     }
     assert!(scene.behind.seen().is_empty(), "nothing is forwarded");
+}
+
+#[tokio::test]
+async fn what_is_asked_about_may_be_what_is_never_forwarded() {
+    let behind = Recorder::start().await;
+    let secret = secrets::new_secret();
+    let sidecar = Setup::new()
+        .upstream(&behind.url)
+        .with(&json!({
+            "TrustedProxies": LOOPBACK,
+            "ForwardAuth": { "Routes": [
+                { "Path": "/orders/{id}", "Scopes": ["orders"] },
+                { "Prefix": "/open", "Scopes": "Public" },
+            ] },
+        }))
+        .with_client(json!({
+            "ClientId": "orders", "ClientSecret": secret, "Scopes": ["orders", "WorkflowApi"]
+        }))
+        .sidecar()
+        .await;
+    let token = sidecar.token_of("orders", &secret).await;
+    let about = |target: &str| {
+        let ask = sidecar.client.get("/auth/check").bearer(&token);
+        let ask = ask.header("X-Forwarded-Method", "GET");
+        ask.header("X-Forwarded-Uri", target)
+    };
+    for (target, status) in [
+        ("/orders/1", 200),
+        ("/open/x", 200),
+        ("/orders", 404),
+        ("/workflowapi/getschemelist", 404),
+        ("/orders/..%2fx", 400),
+    ] {
+        let answer = about(target).send().await;
+        assert_eq!(answer.status, status, "{target}");
+        // What may be asked about is not open here.
+        let straight = sidecar.client.get(target).bearer(&token).send().await;
+        let forwarded = target.starts_with("/workflowapi");
+        assert_eq!(straight.status == 200, forwarded, "{target}");
+    }
+    assert_eq!(behind.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_proof_is_for_the_url_that_the_client_called() {
+    let recorder = Recorder::start().await;
+    let secret = secrets::new_secret();
+    let sidecar = Setup::new()
+        .upstream(&recorder.url)
+        .with(&json!({
+            "TrustedProxies": LOOPBACK,
+            "Dpop": { "Origins": ["https://app.example"] },
+            "ForwardAuth": { "Routes": [{ "Prefix": "/orders", "Scopes": ["orders"] }] },
+            "DetailedRefusals": true,
+        }))
+        .with_client(json!({
+            "ClientId": "orders", "ClientSecret": secret, "Scopes": ["orders"]
+        }))
+        .sidecar()
+        .await;
+    let prover = Prover::new();
+    let endpoint = format!("{}/connect/token", sidecar.url);
+    let proof = prover.proof(&Prover::claims("POST", &endpoint, None));
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "orders"),
+        ("client_secret", &secret),
+    ];
+    let call = sidecar.client.post("/connect/token").form(&form);
+    let answer = call.header("dpop", &proof).send().await.expect(200);
+    assert_eq!(answer.json()["token_type"], "DPoP");
+    let token = answer.json()["access_token"].as_str().map(str::to_owned);
+    let token = token.expect("a token");
+    secrets::register_token(&token);
+    let ask = async |proof: Option<&str>| {
+        let call = sidecar.client.get("/auth/check");
+        let call = call.header("X-Original-Method", "PUT");
+        let call = call.header("X-Original-URI", "/orders/1?x=y");
+        let call = call.header("authorization", &format!("DPoP {token}"));
+        let answer = match proof {
+            Some(proof) => call.header("dpop", proof).send().await,
+            None => call.send().await,
+        };
+        let code = match answer.text().is_empty() {
+            true => String::new(),
+            false => answer.json()["code"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        (answer.status.as_u16(), code)
+    };
+    let proof = |method: &str, url: &str| prover.proof(&Prover::claims(method, url, Some(&token)));
+    let good = proof("PUT", "https://app.example/orders/1");
+    assert_eq!(ask(Some(&good)).await, (200, String::new()));
+    for (what, proof, code) in [
+        ("used", Some(good), "proof_replayed"),
+        ("none", None, "proof_missing"),
+        (
+            "of the question",
+            Some(proof("GET", &format!("{}/auth/check", sidecar.url))),
+            "proof_method_wrong",
+        ),
+        (
+            "of another path",
+            Some(proof("PUT", "https://app.example/orders/2")),
+            "proof_uri_wrong",
+        ),
+        (
+            "of another origin",
+            Some(proof("PUT", "https://evil.example/orders/1")),
+            "proof_uri_wrong",
+        ),
+        (
+            "of another key",
+            Some(Prover::new().proof(&Prover::claims(
+                "PUT",
+                "https://app.example/orders/1",
+                Some(&token),
+            ))),
+            "proof_key_wrong",
+        ),
+    ] {
+        assert_eq!(
+            ask(proof.as_deref()).await,
+            (401, code.to_owned()),
+            "{what}"
+        );
+    }
+    assert!(recorder.seen().is_empty());
 }
 
 #[tokio::test]
@@ -357,6 +489,19 @@ async fn guards(program: &str, language: &str) {
     assert_eq!(seen.headers("x-workflow-client"), ["orders"]);
     assert_eq!(seen.headers("x-workflow-scopes"), ["orders"]);
 
+    // Where nobody calls, a client is nobody either.
+    spoofed(front.client.get("/open/x"))
+        .send()
+        .await
+        .expect(200);
+    let seen = front.service.seen();
+    let seen = seen.last().expect("one");
+    for name in ["x-workflow-client", "x-workflow-scopes"] {
+        let told = seen.headers(name).concat();
+        assert_eq!(told, "", "{}", seen.head);
+    }
+    let before = before + 1;
+
     let refused = async |what: &str, call: Call| -> Answer {
         let answer = call.send().await;
         assert!(answer.status.as_u16() >= 400, "{what}: {}", answer.status);
@@ -372,7 +517,10 @@ async fn guards(program: &str, language: &str) {
     )
     .await;
     assert_eq!(answer.status, 403);
-    refused("no route", client.get("/other").bearer(&scene.token)).await;
+    let answer = refused("no route", client.get("/other").bearer(&scene.token)).await;
+    assert_eq!(answer.status, 404);
+    let answer = refused("no method", client.call(Method::PUT, "/open/x")).await;
+    assert_eq!(answer.status, 405);
     // A client that tells another request than its own.
     for (name, value) in [
         ("X-Original-URI", "/open/x"),

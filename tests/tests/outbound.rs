@@ -155,7 +155,8 @@ async fn the_secret_may_go_in_the_form() {
     let change = json!({ "Upstream": { "Credentials": {
         "Method": "post", "Scope": null, "Audience": "engine", "Resource": "https://engine.example/",
     } } });
-    let (sidecar, _, secret) = with_credentials(&server, &material, &change, "nothing").await;
+    let (sidecar, _recorder, secret) =
+        with_credentials(&server, &material, &change, "nothing").await;
     passes(&sidecar, &sidecar.token().await).await;
     let asked = server.recorder.only();
     assert!(asked.header("authorization").is_none());

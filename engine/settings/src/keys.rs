@@ -156,9 +156,10 @@ pub static ROOT: Keys = Keys {
         .public(),
         Key::new(
             "ForwardAuth",
-            Kind::Bool,
-            Some("false"),
-            "Answers listed proxies at `/auth/check` whether a request that they hold may pass.",
+            Kind::Object(&edge::FORWARD_AUTH),
+            None,
+            "Where it is given, listed proxies are answered at `/auth/check` whether a request that \
+             they hold may pass; see `docs/forward-auth.md`.",
         ),
         Key::new(
             "DefaultCorsSettings",

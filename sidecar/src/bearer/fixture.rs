@@ -132,7 +132,7 @@ pub(crate) fn snapshot() -> Snapshot {
         },
         ready_requires_upstream: false,
         trusted_proxies: crate::config::TrustedProxies::default(),
-        forward_auth: false,
+        forward_auth: None,
         deny: crate::config::Deny {
             limit: 1000,
             ..crate::config::Deny::default()

@@ -15,9 +15,9 @@ use super::key_files::KeyFiles;
 use super::signing::SigningDraft;
 use super::upstream::CredentialsDraft;
 use super::{
-    AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, Issuer, Limits, ListenUrl,
-    LogSettings, PolicySettings, RouteSettings, TrustedProxies, UpstreamSettings, proxies, routes,
-    urls,
+    AdminUrl, Authority, ClientCredential, CorsOrigins, Dpop, Drain, ForwardAuth, Issuer, Limits,
+    ListenUrl, LogSettings, PolicySettings, RouteSettings, TrustedProxies, UpstreamSettings,
+    routes, urls,
 };
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -59,7 +59,7 @@ pub(super) struct Draft {
     pub(super) admin_mark: Mark,
     pub(super) ready_requires_upstream: bool,
     pub(super) trusted_proxies: TrustedProxies,
-    pub(super) forward_auth: bool,
+    pub(super) forward_auth: Option<ForwardAuth>,
     pub(super) deny: DenyDraft,
     pub(super) data_folder: PathBuf,
     pub(super) data_folder_mark: Mark,
@@ -96,6 +96,7 @@ impl Draft {
         let trusted_proxies = TrustedProxies::read(root, reading);
         let workflow_api = root.object(reading, "WorkflowApi");
         let policy = PolicySettings::read(&root.object(reading, "Policy"), reading);
+        let forward_auth = ForwardAuth::read(root, &trusted_proxies, policy.shadow, reading);
         let admin = root.object(reading, "Admin");
         let data_folder = root.text(reading, "DataFolder");
         let data_folder = data_folder.map_or("data".to_owned(), |text| text.value);
@@ -140,7 +141,7 @@ impl Draft {
                 .object(reading, "Ready")
                 .bool(reading, "RequireUpstream")
                 .value,
-            forward_auth: proxies::forward_auth(root, &trusted_proxies, reading),
+            forward_auth,
             trusted_proxies,
             deny: DenyDraft::read(&root.object(reading, "Deny"), reading),
             data_folder: reading.absolute(&data_folder),

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use settings::{Fault, Object, Reading};
 
+use super::{RouteSettings, routes};
+
 /// Addresses that are believed about whom they forward for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
@@ -61,22 +63,42 @@ impl TrustedProxies {
     }
 }
 
-/// Whether the gate judges for other proxies, which must be listed to ask.
-pub(super) fn forward_auth(
-    object: &Object<'_>,
-    proxies: &TrustedProxies,
-    reading: &mut Reading,
-) -> bool {
-    let on = object.bool(reading, "ForwardAuth");
-    if on.value && proxies.is_empty() && !reading.faults.has_errors() {
-        reading.faults.push(
-            Fault::error(
-                on.mark,
-                "`ForwardAuth` without `TrustedProxies` answers nobody",
-            )
-            .label("on")
-            .help("list the addresses of the proxies that ask"),
-        );
+/// The gate judges for other proxies, which must be listed to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardAuth {
+    /// What may be asked about; `None`: the routes that are forwarded.
+    pub routes: Option<Vec<RouteSettings>>,
+}
+
+impl ForwardAuth {
+    /// `root` is the root, `shadow` is `Policy.Shadow`; `None`: nobody is answered.
+    pub(super) fn read(
+        root: &Object<'_>,
+        proxies: &TrustedProxies,
+        shadow: bool,
+        reading: &mut Reading,
+    ) -> Option<Self> {
+        let mark = root.value_mark("ForwardAuth")?;
+        let object = root.object(reading, "ForwardAuth");
+        if proxies.is_empty() && !reading.faults.has_errors() {
+            reading.faults.push(
+                Fault::error(
+                    mark,
+                    "`ForwardAuth` without `TrustedProxies` answers nobody",
+                )
+                .label("on")
+                .help("list the addresses of the proxies that ask"),
+            );
+        }
+        let own = object.key_mark("Routes").is_some();
+        let routes = own.then(|| routes::read(&object, shadow, reading));
+        if let (Some([]), Some(mark)) = (routes.as_deref(), object.value_mark("Routes")) {
+            reading.faults.push(
+                Fault::error(mark, "nothing could be asked about")
+                    .label("`ForwardAuth.Routes` is empty")
+                    .help("leave it out for `Routes`"),
+            );
+        }
+        Some(Self { routes })
     }
-    on.value
 }

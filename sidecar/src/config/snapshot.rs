@@ -56,7 +56,7 @@ pub struct Snapshot {
     /// Who may say for whom it forwards.
     pub trusted_proxies: TrustedProxies,
     /// Listed proxies may ask what the gate says.
-    pub forward_auth: bool,
+    pub forward_auth: Option<super::ForwardAuth>,
     /// Browser pages that may call.
     pub cors_origins: CorsOrigins,
     /// Clients are told the fine reason of a refusal.

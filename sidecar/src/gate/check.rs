@@ -50,28 +50,30 @@ pub(super) fn answer(
         return Err(Reason::ProxyNotTrusted.into());
     }
     let original = proxies::original(head, rest)?;
-    let canonical = canonical(original, &ready.table, asked.connection.tls)?;
+    let snapshot = asked.snapshot;
+    let own = snapshot.forward_auth.as_ref();
+    let own = own.and_then(|settings| settings.routes.as_ref());
+    let routes = own.unwrap_or(&snapshot.routes);
+    let table = ready.asked_about.as_ref().unwrap_or(&ready.table);
+    let canonical = canonical(original, table, asked.connection.tls)?;
     let (Route::Forward(index) | Route::Closed(index)) = canonical.route else {
         return Err(Reason::RouteUnknown.into());
     };
-    let route = asked
-        .snapshot
-        .routes
-        .get(index)
-        .ok_or(Reason::RouteUnknown)?;
-    let principal = judge(asked, &canonical, route, &ready.table, request_id)?;
+    let route = routes.get(index).ok_or(Reason::RouteUnknown)?;
+    let principal = judge(asked, &canonical, route, table, request_id)?;
     if admit::speaks(principal.as_deref(), route).is_some() && !route.shadow {
         // The proxy keeps the body, in which identities may stand.
         return Err(Refusal::new(Reason::BoundBodyUnsupported)
             .with_detail("a bound client, asked about by a proxy"));
     }
     let mut response = Response::new(ResponseBody::Empty);
-    if let Some(principal) = principal {
-        for (name, value) in IDENTITY.into_iter().zip(&principal.identity) {
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::clone(value));
-        }
+    let headers = response.headers_mut();
+    for (place, name) in IDENTITY.into_iter().enumerate() {
+        let identity = principal.as_ref().map(|principal| &principal.identity);
+        // Nobody is told too: a proxy that copies what is there would leave what the client says.
+        let value = identity.and_then(|identity| identity.get(place).cloned());
+        let nobody = HeaderValue::from_static("");
+        headers.insert(name, value.unwrap_or(nobody));
     }
     Ok(response)
 }

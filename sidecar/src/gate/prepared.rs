@@ -14,6 +14,8 @@ pub struct Prepared(OnceLock<Box<Ready>>);
 
 pub(crate) struct Ready {
     pub(super) table: Table,
+    /// For questions; `None`: the same.
+    pub(super) asked_about: Option<Table>,
     pub(super) manner: Manner,
     pub(super) cors: Cors,
     pub(super) published: Published,
@@ -36,6 +38,7 @@ impl Prepared {
                 format!("{origin}/.well-known/oauth-protected-resource{public}/workflowapi");
             Box::new(Ready {
                 table: Table::new(snapshot),
+                asked_about: Table::asked_about(snapshot),
                 manner: Manner::new(base, &metadata, snapshot.detailed_refusals)
                     .with_dpop(&snapshot.dpop.algorithm_names(), snapshot.dpop.required),
                 cors: Cors::new(&snapshot.cors_origins),

@@ -97,6 +97,13 @@ impl Table {
         Self::of(&snapshot.path_base, public, &snapshot.routes)
     }
 
+    /// Of what proxies may ask about, where that is not what is forwarded.
+    pub(super) fn asked_about(snapshot: &Snapshot) -> Option<Self> {
+        let routes = snapshot.forward_auth.as_ref()?.routes.as_deref()?;
+        let public = public_path(&snapshot.authority.base);
+        Some(Self::of(&snapshot.path_base, public, routes))
+    }
+
     /// `base` is before every path; `public` is the path of the public base URL, which RFC 8414 §3
     /// and RFC 9728 §3.1 put behind the well-known name.
     pub(super) fn of(base: &str, public: &str, routes: &[RouteSettings]) -> Self {

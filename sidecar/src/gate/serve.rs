@@ -140,7 +140,7 @@ async fn stages(
     if head.headers.len() > asked.snapshot.limits.header_count {
         return Err(Reason::HeaderTooLarge.into());
     }
-    if asked.snapshot.forward_auth
+    if asked.snapshot.forward_auth.is_some()
         && let Some(rest) = check::rest(&head.uri, &asked.snapshot.path_base)
     {
         asked.route = RouteLabel::OTHER;

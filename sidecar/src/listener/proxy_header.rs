@@ -26,7 +26,7 @@ const HEADER_MAX: usize = 2048;
 
 /// What the first bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scan {
+pub(super) enum Scan {
     /// The client's own already.
     Absent,
     /// More have to come before it is plain, or before it is whole.
@@ -93,7 +93,7 @@ pub(super) async fn take(tcp: &mut TcpStream) -> Result<Option<Source>, Fault> {
     }
 }
 
-fn scan(bytes: &[u8]) -> Scan {
+pub(super) fn scan(bytes: &[u8]) -> Scan {
     if begins(bytes, SIGNATURE) {
         return binary(bytes);
     }

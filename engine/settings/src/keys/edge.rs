@@ -169,6 +169,16 @@ pub(super) static ROUTE: Keys = Keys {
     ],
 };
 
+pub(super) static FORWARD_AUTH: Keys = Keys {
+    owner: Owner::Ours,
+    keys: &[Key::new(
+        "Routes",
+        Kind::List(&Kind::Object(&ROUTE)),
+        None,
+        "What may be asked about, as in `Routes`; none of it is forwarded. Without it: `Routes`.",
+    )],
+};
+
 pub(super) static LIMITS: Keys = Keys {
     owner: Owner::Ours,
     keys: &[

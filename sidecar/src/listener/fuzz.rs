@@ -1,0 +1,25 @@
+//! What a fuzz target drives: the first bytes from a proxy.
+
+use super::proxy_header::{Scan, scan};
+
+/// What is whole stays what it is whatever follows, and is not known before it is whole.
+pub fn first_bytes(data: &[u8]) {
+    let Scan::Whole { length, source } = scan(data) else {
+        return;
+    };
+    let header = data.get(..length).expect("it is no longer than what came");
+    assert_eq!(scan(header), Scan::Whole { length, source });
+    for cut in 0..length {
+        assert_eq!(scan(&header[..cut]), Scan::More);
+    }
+}
+
+#[cfg(test)]
+#[test]
+fn seeds_are_judged() {
+    use crate::bearer::fuzz::seeds;
+
+    seeds("proxy_header")
+        .iter()
+        .for_each(|seed| first_bytes(seed));
+}
