@@ -262,12 +262,13 @@ async fn a_proof_is_for_the_url_that_the_client_called() {
             Some(proof) => call.header("dpop", proof).send().await,
             None => call.send().await,
         };
-        let code = match answer.text().is_empty() {
-            true => String::new(),
-            false => answer.json()["code"]
+        let code = if answer.text().is_empty() {
+            String::new()
+        } else {
+            answer.json()["code"]
                 .as_str()
                 .unwrap_or_default()
-                .to_owned(),
+                .to_owned()
         };
         (answer.status.as_u16(), code)
     };
