@@ -1,7 +1,7 @@
 //! A careful HTTP client for what the sidecar itself asks of others: key sets, tokens.
 //!
-//! In: a [`Source`] (an absolute URL, and where to connect when that is not where the name leads),
-//! limits. Out: a [`Fetched`] answer whatever its status, or why there is none. An answer comes
+//! In: a `Source` (an absolute URL, and where to connect when that is not where the name leads),
+//! limits. Out: a `Fetched` answer whatever its status, or why there is none. An answer comes
 //! whole within its deadline and its size, or not at all; redirects are answers like others and
 //! are not followed.
 //! Rules: plain `http://` to loopback only; RFC 9111 §4.2.1 and §4.2.3 (how long an answer is
