@@ -20,7 +20,7 @@ use benches::Result;
 use benches::keys::Keys;
 use benches::load::{Shape, Span, Target, drive};
 use benches::memory::{self, Memory};
-use benches::peers::{self, Peer, Peers};
+use benches::peers::{Peer, Peers};
 use benches::report::{Report, Row};
 
 /// The loads: enough in flight that no server waits for us.
@@ -58,18 +58,7 @@ const QUICK: Plan = Plan {
 };
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let done = match arguments.split_first() {
-        Some((first, rest)) if first == "serve" => peers::serve(rest),
-        _ => run(&arguments),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(cause) => {
-            eprintln!("error: {cause}");
-            ExitCode::FAILURE
-        }
-    }
+    benches::main(run)
 }
 
 fn run(arguments: &[String]) -> Result<()> {

@@ -5,11 +5,7 @@
 //! `-- --only NAME` runs one part of `validation`, `endpoint`, `flood`, `-- --save` keeps the
 //! figures in `benches/results/`. Rounds are interleaved; each figure is a median.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the report is for a terminal"
-)]
+#![expect(clippy::print_stdout, reason = "the report is for a terminal")]
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -17,22 +13,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use benches::issuing::{self, Issuing};
 use benches::keys::Keys;
-use benches::{Result, flood, peers, validation};
+use benches::{Result, flood, validation};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let done = match arguments.split_first() {
-        Some((first, rest)) if first == "serve" => peers::serve(rest),
-        _ => run(&arguments),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(cause) => {
-            eprintln!("error: {cause}");
-            ExitCode::FAILURE
-        }
-    }
+    benches::main(run)
 }
 
 fn run(arguments: &[String]) -> Result<()> {

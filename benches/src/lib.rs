@@ -21,3 +21,21 @@ pub mod validation;
 
 /// Whatever goes wrong ends the run with its text.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// A bench's `main`: does a job as one of the bare hyper programs when told so, else `run`.
+#[must_use]
+#[expect(clippy::print_stderr, reason = "a bench is run from a terminal")]
+pub fn main(run: impl Fn(&[String]) -> Result<()>) -> std::process::ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.split_first() {
+        Some((first, rest)) if first == "serve" => peers::serve(rest),
+        _ => run(&arguments),
+    };
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(cause) => {
+            eprintln!("error: {cause}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

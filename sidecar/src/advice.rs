@@ -445,7 +445,7 @@ advice! {
             "Try again after `Retry-After`; the log says what the request for a token failed of.";
         UpstreamTokenRefused
             "The engine does not take the sidecar's own token: another audience or scope, or the key changed."
-            "Compare `Upstream.Token` with what the engine asks for.";
+            "Compare `Upstream.Credentials` with what the engine asks for.";
         UpstreamBroken
             "The engine ended while it answered, or what is there speaks no HTTP."
             "Look at the engine's log. Whether the operation was done is not known.";

@@ -295,6 +295,30 @@ pub(crate) fn validate(token: &[u8], judging: &Judging<'_>) -> Result<Validated,
     }
 }
 
+/// Who presents `token`: known from before, or validated now and remembered.
+pub(crate) fn recognise(
+    token: &[u8],
+    cache: &Cache,
+    judging: &Judging<'_>,
+) -> Result<Arc<Principal>, Reason> {
+    match cache.find(token, judging) {
+        Some(known) => Ok(known),
+        None => learn(token, cache, judging),
+    }
+}
+
+/// Validates a token that is not known, and remembers it.
+pub(crate) fn learn(
+    token: &[u8],
+    cache: &Cache,
+    judging: &Judging<'_>,
+) -> Result<Arc<Principal>, Reason> {
+    let validated = validate(token, judging)?;
+    let principal = Arc::clone(&validated.principal);
+    cache.insert(token, validated, judging);
+    Ok(principal)
+}
+
 fn validate_own(
     jws: &Compact<'_>,
     claims: &json::Object,

@@ -147,10 +147,6 @@ impl Client {
     }
 
     /// POST of a form that is encoded already.
-    #[allow(
-        dead_code,
-        reason = "for the token that the sidecar gets for itself, which comes with it"
-    )]
     pub(crate) async fn post_form(
         &self,
         source: &Source,

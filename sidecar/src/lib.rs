@@ -8,8 +8,10 @@
 
 pub mod admin;
 mod advice;
+mod backoff;
 pub mod bearer;
 pub mod body;
+mod clock;
 pub mod config;
 pub mod fetch;
 pub mod gate;
@@ -28,7 +30,6 @@ pub mod upstream;
 mod worker;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use config::{ClientCredential, Issuer};
 pub use running::Running;
@@ -76,8 +77,7 @@ impl Shared {
     pub(crate) fn new(live: config::Live) -> std::io::Result<Self> {
         let snapshot = live.snapshot();
         let workers = snapshot.workers;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.map_or(0, |since| since.as_secs());
+        let now = clock::unix_time();
         let changes = Arc::new(bearer::Changes::default());
         let revocations =
             bearer::Revocations::load(&snapshot.data_folder, Arc::clone(&changes), now)?;

@@ -29,6 +29,7 @@ pub use used::UsedAssertions;
 
 pub(crate) use authenticate::Asking;
 pub(crate) use discovery::{Published, document};
+pub(crate) use form::decode as form_decoded;
 pub(crate) use token::{Exchange, outcome};
 
 #[cfg(any(test, fuzzing))]

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::Stage;
 use crate::bearer::DenyWatcher;
+use crate::clock::unix_time;
 use crate::config::{ApplyError, Reloader, Snapshot, Trigger};
 use crate::listener::bind_admin;
 use crate::server::{MakeUpstream, Server, StartError};
@@ -294,8 +295,7 @@ async fn replace_keys(shared: Arc<Shared>, trigger: Trigger) {
         let rotation = snapshot.token_server.as_ref().and_then(|one| one.rotation);
         if let Some(rotation) = rotation {
             let folder = snapshot.data_folder.clone();
-            let now = SystemTime::now().duration_since(UNIX_EPOCH);
-            let now = now.map_or(0, |since| since.as_secs());
+            let now = unix_time();
             let tended = tokio::task::spawn_blocking(move || rotation.tend(&folder, now)).await;
             match tended {
                 Ok(Ok(true)) => {

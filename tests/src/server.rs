@@ -287,6 +287,23 @@ impl Sidecar {
         metric(&self.admin, name, labels).await
     }
 
+    /// Runs a client program with what its script reads from the environment; the lines it printed.
+    pub async fn run_client(&self, mut command: Command) -> Vec<String> {
+        let trust = self.setup.path("data/dev-cert.pem");
+        command
+            .env("URL", &self.url)
+            .env("CLIENT_ID", CLIENT)
+            .env("CLIENT_SECRET", &self.setup.secret)
+            .env("CA_FILE", &trust)
+            .env("NODE_EXTRA_CA_CERTS", &trust)
+            // For requests these go before a session's own `verify`.
+            .env_remove("REQUESTS_CA_BUNDLE")
+            .env_remove("CURL_CA_BUNDLE");
+        let ran = crate::process::run(command).await;
+        assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+        ran.stdout.lines().map(str::to_owned).collect()
+    }
+
     /// SIGTERM, the end, and the folder for another start.
     pub async fn stop(mut self) -> Setup {
         stop(&mut self.process).await;

@@ -749,22 +749,6 @@ async fn rfc_8707_every_resource_is_known_and_well_formed() {
     }
 }
 
-/// Runs a client program that prints what it saw.
-async fn speak(sidecar: &Sidecar, mut command: Command) -> Vec<String> {
-    let trust = sidecar.setup.path("data/dev-cert.pem");
-    command
-        .env("URL", &sidecar.url)
-        .env("CLIENT_ID", CLIENT)
-        .env("CLIENT_SECRET", &sidecar.setup.secret)
-        .env("CA_FILE", &trust)
-        .env("NODE_EXTRA_CA_CERTS", &trust)
-        .env_remove("REQUESTS_CA_BUNDLE")
-        .env_remove("CURL_CA_BUNDLE");
-    let ran = run(command).await;
-    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
-    ran.stdout.lines().map(str::to_owned).collect()
-}
-
 #[tokio::test]
 async fn node_openid_client_proves_possession_at_both_ends() {
     let Some((node, libraries)) = components::node() else {
@@ -776,7 +760,7 @@ async fn node_openid_client_proves_possession_at_both_ends() {
         let mut command = Command::new(&node);
         command.arg(components::clients("node").join("dpop.mjs"));
         command.env("CLIENT_LIBRARIES", &libraries);
-        let printed = speak(&sidecar, command).await;
+        let printed = sidecar.run_client(command).await;
         let want = [
             "ES256 dpop true true",
             "Ed25519 dpop true true",
@@ -795,6 +779,6 @@ async fn python_joserfc_proves_possession_at_both_ends() {
     let sidecar = setup.sidecar().await;
     let mut command = Command::new(python);
     command.arg(components::clients("python").join("dpop.py"));
-    let printed = speak(&sidecar, command).await;
+    let printed = sidecar.run_client(command).await;
     assert_eq!(printed, ["ES256 True", "RS256 True", "replay 401"]);
 }

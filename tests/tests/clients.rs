@@ -10,23 +10,6 @@ use tests::process::run;
 use tests::prover::hash;
 use tests::server::{CLIENT, Setup, Sidecar};
 
-/// Runs `command` with what its script reads from the environment; the lines it printed.
-async fn speak(sidecar: &Sidecar, mut command: Command) -> Vec<String> {
-    let trust = sidecar.setup.path("data/dev-cert.pem");
-    command
-        .env("URL", &sidecar.url)
-        .env("CLIENT_ID", CLIENT)
-        .env("CLIENT_SECRET", &sidecar.setup.secret)
-        .env("CA_FILE", &trust)
-        .env("NODE_EXTRA_CA_CERTS", &trust)
-        // For requests these go before a session's own `verify`.
-        .env_remove("REQUESTS_CA_BUNDLE")
-        .env_remove("CURL_CA_BUNDLE");
-    let ran = run(command).await;
-    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
-    ran.stdout.lines().map(str::to_owned).collect()
-}
-
 #[tokio::test]
 async fn python_authlib_gets_a_token_and_calls_with_it() {
     let Some(python) = components::python() else {
@@ -35,7 +18,7 @@ async fn python_authlib_gets_a_token_and_calls_with_it() {
     let sidecar = Setup::new().sidecar().await;
     let mut command = Command::new(python);
     command.arg(components::clients("python").join("authlib_client.py"));
-    let printed = speak(&sidecar, command).await;
+    let printed = sidecar.run_client(command).await;
     assert_eq!(
         printed,
         ["client_secret_basic True", "client_secret_post True"]
@@ -50,7 +33,7 @@ async fn python_requests_oauthlib_gets_a_token_and_calls_with_it() {
     let sidecar = Setup::new().sidecar().await;
     let mut command = Command::new(python);
     command.arg(components::clients("python").join("requests_oauthlib_client.py"));
-    let printed = speak(&sidecar, command).await;
+    let printed = sidecar.run_client(command).await;
     assert_eq!(
         printed,
         ["client_secret_basic True", "client_secret_post True"]
@@ -66,7 +49,7 @@ async fn node_openid_client_discovers_gets_a_token_and_calls_with_it() {
     let mut command = Command::new(node);
     command.arg(components::clients("node").join("openid-client.mjs"));
     command.env("CLIENT_LIBRARIES", libraries);
-    let printed = speak(&sidecar, command).await;
+    let printed = sidecar.run_client(command).await;
     assert_eq!(printed, ["ClientSecretBasic true", "ClientSecretPost true"]);
 }
 
@@ -78,7 +61,7 @@ async fn python_authlib_introspects_and_revokes() {
     let sidecar = Setup::new().sidecar().await;
     let mut command = Command::new(python);
     command.arg(components::clients("python").join("authlib_revocation.py"));
-    let printed = speak(&sidecar, command).await;
+    let printed = sidecar.run_client(command).await;
     assert_eq!(
         printed,
         [
@@ -97,7 +80,7 @@ async fn node_openid_client_introspects_and_revokes() {
     let mut command = Command::new(node);
     command.arg(components::clients("node").join("revocation.mjs"));
     command.env("CLIENT_LIBRARIES", libraries);
-    let printed = speak(&sidecar, command).await;
+    let printed = sidecar.run_client(command).await;
     assert_eq!(
         printed,
         [
@@ -157,7 +140,7 @@ async fn node_libraries_authenticate_by_private_key_jwt() {
         command.env("CLIENT_LIBRARIES", &libraries);
         command.env("SIGNER_ID", "signer").env("SIGNER_ALG", alg);
         command.env("SIGNER_KEY", key);
-        let printed = speak(&sidecar, command).await;
+        let printed = sidecar.run_client(command).await;
         let want = [
             "openid-client bearer",
             "oauth4webapi bearer",
@@ -181,7 +164,7 @@ async fn python_libraries_authenticate_by_private_key_jwt() {
         command.arg(components::clients("python").join("private_key_jwt.py"));
         command.env("SIGNER_ID", "signer").env("SIGNER_ALG", alg);
         command.env("SIGNER_KEY", key);
-        let printed = speak(&sidecar, command).await;
+        let printed = sidecar.run_client(command).await;
         let want = [
             "authlib True",
             "joserfc 200",
@@ -220,7 +203,7 @@ async fn node_oauth4webapi_authenticates_by_its_tls_certificate() {
         command
             .env("CERTIFICATE", certificate)
             .env("CLIENTS", client);
-        let printed = speak(&sidecar, command).await;
+        let printed = sidecar.run_client(command).await;
         assert_eq!(printed, [format!("{client} string 200")]);
     }
 }
@@ -234,6 +217,6 @@ async fn node_simple_oauth2_gets_a_token_and_calls_with_it() {
     let mut command = Command::new(node);
     command.arg(components::clients("node").join("simple-oauth2.mjs"));
     command.env("CLIENT_LIBRARIES", libraries);
-    let printed = speak(&sidecar, command).await;
+    let printed = sidecar.run_client(command).await;
     assert_eq!(printed, ["header true", "body true"]);
 }

@@ -12,6 +12,7 @@ use super::health::Stage;
 use super::issuers::by_name;
 use crate::Shared;
 use crate::bearer::Standing;
+use crate::clock::unix_time;
 use crate::keys::{KeyRing, State};
 
 /// The whole deny list, by where its entries are kept. What is under `kept` may be taken back here.
@@ -74,8 +75,7 @@ pub(super) fn status(shared: &Shared) -> Value {
 
 /// Each key that signs, will sign, or signed what may still be good.
 fn keys(ring: &KeyRing) -> Vec<Value> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let states = ring.states(now.map_or(0, |since| since.as_secs()));
+    let states = ring.states(unix_time());
     let shown = states.into_iter().map(|(kid, algorithm, state)| {
         let (state, name, at) = match state {
             State::Next(from) => ("next", "from", from),

@@ -9,13 +9,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
 use super::{Epoch, Judging, Principal};
 use crate::Shared;
+use crate::clock::unix_time;
 
 /// Counts and announces what may end tokens: an issuer's keys, a revocation, the deny list, a
 /// configuration. Whoever makes such a change makes it first and says so then.
@@ -100,8 +100,7 @@ impl Leash {
 
     fn may_go_on(&self) -> bool {
         let snapshot = self.shared.live.snapshot();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.map_or(0, |since| since.as_secs());
+        let now = unix_time();
         self.principal
             .may_go_on(&Judging::new(&self.shared, &snapshot, now))
     }

@@ -1,10 +1,10 @@
 //! The gate's judgement of tokens, for code in this process that serves something of its own.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Judging, Principal, validate};
+use super::{Judging, Principal, recognise};
 use crate::Shared;
+use crate::clock::unix_time;
 use crate::config::Snapshot;
 use crate::policy;
 use crate::refusal::Reason;
@@ -46,15 +46,9 @@ impl Validator {
         if token.len() > snapshot.limits.token {
             return Err(Reason::TokenTooLong);
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.map_or(0, |since| since.as_secs());
+        let now = unix_time();
         let judging = Judging::new(&self.shared, &snapshot, now);
-        if let Some(principal) = self.shared.tokens.find(token, &judging) {
-            return bare(principal, &snapshot);
-        }
-        let validated = validate(token, &judging)?;
-        let principal = Arc::clone(&validated.principal);
-        self.shared.tokens.insert(token, validated, &judging);
+        let principal = recognise(token, &self.shared.tokens, &judging)?;
         bare(principal, &snapshot)
     }
 }

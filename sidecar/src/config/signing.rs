@@ -1,13 +1,14 @@
 //! Which keys sign tokens: `CertificateFile`, or a list of `SigningKeys` with the instants from
 //! which each signs, or keys that are made and replaced under `DataFolder`.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use settings::{Fault, Mark, Object, Reading, Severity};
 
 use super::SigningSource;
 use super::key_files::KeyFiles;
 use crate::bearer::instant;
+use crate::clock::unix_time;
 use crate::keys::{Algorithm, MARKER, Rotation};
 
 /// The keys that sign, not yet loaded.
@@ -70,8 +71,7 @@ impl SigningDraft {
                 listed.push(key.signing(from));
             }
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.map_or(0, |since| since.as_secs());
+        let now = unix_time();
         let faultless = reading.faults.count(Severity::Error) == 0;
         if faultless && !listed.is_empty() && listed.iter().all(|key| key.not_before > now) {
             let mark = object.value_mark("SigningKeys").unwrap_or(object.mark());

@@ -229,8 +229,5 @@ fn identify(asked: &Asked<'_>, token: &[u8]) -> Result<Arc<Principal>, Refusal> 
         return Err(Refusal::new(Reason::BearerFailuresSpent).retry_after(wait));
     }
     asked.counters.cache_miss();
-    let validated = bearer::validate(token, &judging)?;
-    let principal = Arc::clone(&validated.principal);
-    shared.tokens.insert(token, validated, &judging);
-    Ok(principal)
+    Ok(bearer::learn(token, &shared.tokens, &judging)?)
 }

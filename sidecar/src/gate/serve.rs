@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use http::header::CONTENT_LENGTH;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
@@ -24,6 +24,7 @@ use super::{check, log, proxies, trace};
 use crate::Worker;
 use crate::admin::{ClientLabel, Counters, RouteLabel};
 use crate::body::{Arriving, ResponseBody};
+use crate::clock::unix_time;
 use crate::config::Snapshot;
 use crate::listener::Connection;
 use crate::oauth;
@@ -298,12 +299,6 @@ fn without_body(response: &mut Response<ResponseBody>) {
             .entry(CONTENT_LENGTH)
             .or_insert_with(|| HeaderValue::from(length));
     }
-}
-
-fn unix_time() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

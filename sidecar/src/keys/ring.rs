@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,6 +17,7 @@ use super::jwks::{self, Document};
 use super::retired::{History, LIFETIME_MAX};
 use super::signer::Signer;
 use super::{Algorithm, Error, Material, VerifyingKey, generated};
+use crate::clock::unix_time;
 use crate::config::SigningSource;
 
 /// The media type of access tokens (RFC 9068 §2.1).
@@ -84,7 +85,7 @@ impl KeyRing {
         previous: Option<&Self>,
         longest_lifetime: Duration,
     ) -> Result<Self, Error> {
-        let now = seconds(SystemTime::now());
+        let now = unix_time();
         Self::load_at(source, data_folder, previous, longest_lifetime, now)
     }
 
@@ -381,9 +382,4 @@ fn header(key: &Jwk, algorithm: Algorithm, typ: &str) -> Box<str> {
     let mut text = URL_SAFE_NO_PAD.encode(serde_json::Value::from(header).to_string());
     text.push('.');
     text.into()
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }

@@ -149,7 +149,7 @@ impl<'a> Form<'a> {
 
 /// `application/x-www-form-urlencoded` decoding: `+` is a space, every percent sign starts two
 /// hexadecimal digits, the bytes are UTF-8. `None` for anything else.
-pub(super) fn decode(text: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(['%', '+']) {
         return Some(Cow::Borrowed(text));
     }

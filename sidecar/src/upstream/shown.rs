@@ -3,8 +3,6 @@
 //! In: the caller, the snapshot. Out: [`Shown`], or why the request cannot be sent: there is no
 //! token for the upstream, or the identity could not be signed. Nothing here waits.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use http::{HeaderValue, Response, StatusCode};
 use tokio::time::Instant;
 
@@ -12,6 +10,7 @@ use super::head::Identity;
 use super::{identity, outcome};
 use crate::bearer::Principal;
 use crate::body::ResponseBody;
+use crate::clock::unix_time;
 use crate::config::Snapshot;
 use crate::refusal::{Reason, Refusal};
 
@@ -59,8 +58,7 @@ fn no_key() -> Refusal {
 }
 
 fn sign(principal: &Principal, snapshot: &Snapshot) -> Result<HeaderValue, Refusal> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |since| since.as_secs());
+    let now = unix_time();
     match identity::of(principal, snapshot, now) {
         Some(Ok(value)) => Ok(value),
         Some(Err(fault)) => Err(Refusal::new(Reason::SigningFailed).with_detail(fault.to_string())),

@@ -3,8 +3,6 @@
 //! Fetched at once, then at 80 % of each document's life; after a failure again soon, then less and
 //! less often; and when a token names a key that is not held, at most once in [`ASKED_GAP`].
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -17,14 +15,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{IssuerKeys, KeyStore, ask};
 use crate::Shared;
+use crate::backoff::{random, refresh_after, retry_after};
 use crate::config::Snapshot;
 use crate::fetch::Source;
 
 /// Between two fetches that tokens asked for: whoever makes up key ids costs the issuer no more.
 pub(super) const ASKED_GAP: Duration = Duration::from_secs(10);
-/// After the first failure; doubled with each further one.
-const RETRY_FIRST: Duration = Duration::from_millis(500);
-const RETRY_MAX: Duration = Duration::from_secs(60);
 /// Names that are looked up at a time, each on a thread of its own.
 const LOOKUPS_MAX: usize = 4;
 /// A discovered place is looked up again after this, and after every failure.
@@ -196,36 +192,9 @@ async fn fetch(
     answer
 }
 
-/// 80 % of a life, up to a tenth of it sooner, so that replicas do not ask all at once.
-fn refresh_after(life: Duration, random: f64) -> Duration {
-    life.mul_f64(0.8 - 0.1 * random)
-}
-
-/// Twice as long with each failure, up to half of it sooner.
-fn retry_after(failures: u32, random: f64) -> Duration {
-    let doubled = RETRY_FIRST.saturating_mul(1 << (failures - 1).min(16));
-    doubled.min(RETRY_MAX).mul_f64(1.0 - 0.5 * random)
-}
-
-/// From 0 to 1.
-#[expect(clippy::cast_precision_loss, reason = "jitter needs no 64 bits")]
-fn random() -> f64 {
-    RandomState::new().hash_one(()) as f64 / u64::MAX as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_are_fetched_again_at_four_fifths_of_their_life() {
-        let life = Duration::from_secs(1000);
-        assert_eq!(refresh_after(life, 0.0), Duration::from_secs(800));
-        assert!(refresh_after(life, 1.0) >= Duration::from_secs(699));
-        for _ in 0..100 {
-            assert!((0.0..=1.0).contains(&random()));
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn tokens_that_ask_are_heard_once_in_ten_seconds() {
@@ -250,14 +219,5 @@ mod tests {
         assert!(!due(&store, soon, Some(Instant::now())).await);
         assert!(!due(&store, hour, None).await);
         assert_eq!(Instant::now(), hour);
-    }
-
-    #[test]
-    fn an_issuer_that_is_down_is_asked_less_and_less_often() {
-        let waits: Vec<_> = (1..=9).map(|n| retry_after(n, 0.0).as_millis()).collect();
-        let want = [500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000];
-        assert_eq!(waits, want);
-        assert_eq!(retry_after(u32::MAX, 0.0), RETRY_MAX);
-        assert_eq!(retry_after(1, 1.0), RETRY_FIRST / 2);
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -16,6 +16,7 @@ use super::super::Changes;
 use super::super::deny::{Denial, Denials};
 use super::journal::{Change, Journal, News};
 use super::{Refused, State, Tokens};
+use crate::clock::unix_time;
 
 /// Orders that are served by one sync.
 const ROUND_MAX: usize = 4096;
@@ -249,12 +250,6 @@ fn parted(denial: &Denial) -> (Denial, Option<u64>) {
     let mut entry = denial.clone();
     let until = entry.until.take();
     (entry, until)
-}
-
-fn unix_time() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

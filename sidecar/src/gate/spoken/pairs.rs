@@ -3,25 +3,24 @@
 //! In: text. Out: nothing, or the refusal. Rules: the URL standard's
 //! `application/x-www-form-urlencoded`, decoded once and strictly.
 
-use std::borrow::Cow;
-
 use super::json;
 use super::judge::{Given, Judge, Place};
 use super::names::Named;
+use crate::oauth::form_decoded;
 use crate::refusal::{Reason, Refusal};
 
 /// Every pair of `text`.
 pub(super) fn all(judge: &mut Judge<'_>, place: Place, text: &str) -> Result<(), Refusal> {
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (Some(name), Some(value)) = (decoded(name), decoded(value)) else {
+        let (Some(name), Some(value)) = (form_decoded(name), form_decoded(value)) else {
             return Err(Reason::BoundBodyAmbiguous.into());
         };
         one(judge, place, &name, &value)?;
         // Servers of an old habit end a pair at `;` too.
         for hidden in pair.split(';').skip(1) {
             let hidden = hidden.split_once('=').map_or(hidden, |(name, _)| name);
-            if judge.read(&decoded(hidden).unwrap_or_default()) != Named::Other {
+            if judge.read(&form_decoded(hidden).unwrap_or_default()) != Named::Other {
                 return Err(Refusal::new(Reason::BoundParameterAmbiguous).with_detail("after `;`"));
             }
         }
@@ -42,26 +41,4 @@ pub(super) fn one(
     }
     judge.member(place, name, Given::Text(value))?;
     json::text(judge, name, value)
-}
-
-/// One pass: `+` is a space, every percent sign starts two hexadecimal digits, the bytes are
-/// UTF-8. `None` for anything else.
-fn decoded(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains(['%', '+']) {
-        return Some(Cow::Borrowed(text));
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digit = |byte: u8| char::from(byte).to_digit(16);
-                let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
-                u8::try_from(high << 4 | low).ok()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok().map(Cow::Owned)
 }

@@ -1,7 +1,5 @@
 //! The task that keeps the token fresh, on the runtime that steers: none of a worker's.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +9,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::TokenStore;
+use crate::backoff::{self, random, retry_after};
 use crate::config::Live;
 
-/// After the first failure; doubled with each further one.
-const RETRY_FIRST: Duration = Duration::from_millis(500);
-const RETRY_MAX: Duration = Duration::from_secs(60);
 /// However short a token lives.
 const REFRESH_MIN: Duration = Duration::from_millis(500);
 
@@ -102,21 +98,9 @@ fn first(store: &TokenStore, now: Instant) -> Instant {
     })
 }
 
-/// 80 % of a life, up to a tenth of it sooner, so that replicas do not ask all at once.
+/// A token without a life to speak of is not asked for without a pause.
 fn refresh_after(life: Duration, random: f64) -> Duration {
-    life.mul_f64(0.8 - 0.1 * random).max(REFRESH_MIN)
-}
-
-/// Twice as long with each failure, up to half of it sooner.
-fn retry_after(failures: u32, random: f64) -> Duration {
-    let doubled = RETRY_FIRST.saturating_mul(1 << (failures - 1).min(16));
-    doubled.min(RETRY_MAX).mul_f64(1.0 - 0.5 * random)
-}
-
-/// From 0 to 1.
-#[expect(clippy::cast_precision_loss, reason = "jitter needs no 64 bits")]
-fn random() -> f64 {
-    RandomState::new().hash_one(()) as f64 / u64::MAX as f64
+    backoff::refresh_after(life, random).max(REFRESH_MIN)
 }
 
 #[cfg(test)]
@@ -129,14 +113,5 @@ mod tests {
         assert_eq!(refresh_after(life, 0.0), Duration::from_secs(800));
         assert!(refresh_after(life, 1.0) >= Duration::from_secs(699));
         assert_eq!(refresh_after(Duration::ZERO, 0.0), REFRESH_MIN);
-    }
-
-    #[test]
-    fn a_server_that_is_down_is_asked_less_and_less_often() {
-        let waits: Vec<_> = (1..=9).map(|n| retry_after(n, 0.0).as_millis()).collect();
-        let want = [500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000];
-        assert_eq!(waits, want);
-        assert_eq!(retry_after(u32::MAX, 0.0), RETRY_MAX);
-        assert_eq!(retry_after(1, 1.0), RETRY_FIRST / 2);
     }
 }
