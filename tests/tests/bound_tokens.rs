@@ -11,7 +11,6 @@ use tests::components;
 use tests::files::Way;
 use tests::forge::{Forger, claims_of, header_of, with};
 use tests::material::Material;
-use tests::process::run;
 use tests::prover::{Prover, hash};
 use tests::recorder::Recorder;
 use tests::secrets;

@@ -8,7 +8,7 @@ use tests::forge::with;
 use tests::material::Material;
 use tests::process::run;
 use tests::prover::hash;
-use tests::server::{CLIENT, Setup, Sidecar};
+use tests::server::{Setup, Sidecar};
 
 #[tokio::test]
 async fn python_authlib_gets_a_token_and_calls_with_it() {
